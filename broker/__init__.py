@@ -1,0 +1,45 @@
+"""Bytes in, bytes out: durable queues behind one interface. Knows nothing of what the bytes mean."""
+
+from functools import cache
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+from broker.base import Broker, DeadLetter, Delivery, Rejection, Subscription
+from broker.errors import BrokerError, BrokerMisconfigured, BrokerUnavailable
+
+__all__ = [
+    "Broker",
+    "BrokerError",
+    "BrokerMisconfigured",
+    "BrokerUnavailable",
+    "DeadLetter",
+    "Delivery",
+    "Rejection",
+    "Subscription",
+    "default_broker",
+    "open_broker",
+]
+
+
+def open_broker(url: str, queue: str) -> Broker:
+    """Return the broker that `url` names: `database://`, or `amqp://` and `amqps://` for RabbitMQ.
+
+    Raises BrokerMisconfigured when it names none. Connects when first used.
+    """
+    scheme = urlsplit(url).scheme
+    if scheme == "database":
+        from broker.database import DatabaseBroker
+
+        return DatabaseBroker(queue)
+    if scheme in {"amqp", "amqps"}:
+        from broker.rabbitmq import RabbitMQClient
+
+        return RabbitMQClient(url, queue, publish_timeout=settings.PUBLISH_TIMEOUT)
+    raise BrokerMisconfigured(f"BROKER_URL must start with database://, amqp:// or amqps://, not {scheme or 'nothing'}")
+
+
+@cache
+def default_broker() -> Broker:
+    """Return the process's one broker, as BROKER_URL and BROKER_QUEUE say."""
+    return open_broker(settings.BROKER_URL, settings.BROKER_QUEUE)

@@ -1,0 +1,117 @@
+"""The one interface of every broker."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from datetime import datetime
+from typing import Any, NamedTuple
+
+RECEIVE_TIMEOUT = 0.25  # seconds that an idle consumer waits before it looks whether to stop
+REPLAY_BATCH = 500
+
+
+class Delivery(NamedTuple):
+    """One hand-over of a message. `redelivered` says that it may have been handed over before."""
+
+    body: bytes
+    tag: int
+    redelivered: bool = False
+    sent_at: datetime | None = None
+    headers: Mapping[str, Any] | None = None
+
+
+class Rejection(NamedTuple):
+    """A delivery that can never be saved, and why."""
+
+    delivery: Delivery
+    reason: str
+
+
+class DeadLetter(NamedTuple):
+    """A refused message, kept with its reason. `first_seen` is when it was published, where known."""
+
+    body: bytes
+    reason: str
+    first_seen: datetime | None
+
+
+class Subscription(ABC):
+    """A consumer's hold on a queue. What it received and did not acknowledge is delivered again."""
+
+    @abstractmethod
+    def receive(self, limit: int, timeout: float) -> list[Delivery]:
+        """Return up to `limit` deliveries, as soon as there are any; none after `timeout` seconds.
+
+        Raises BrokerUnavailable when the hold is lost: nothing received through it can be acknowledged.
+        """
+
+    @abstractmethod
+    def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
+        """Let the broker forget these, the oldest that are unacknowledged, and in the order received."""
+
+    @abstractmethod
+    def dead_letter(self, rejections: Sequence[Rejection]) -> None:
+        """Store these among the dead letters. The deliveries are still to be acknowledged."""
+
+    @abstractmethod
+    def depth(self) -> int:
+        """Return how many messages wait in the queue, those handed out left aside where the broker can tell."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give back what is not acknowledged."""
+
+
+class Broker(ABC):
+    """A durable queue of messages, and a second one for those that were refused."""
+
+    def __init__(self, queue: str) -> None:
+        self.queue = queue
+        self.dead_queue = queue.removesuffix(".events") + ".dead"
+
+    @abstractmethod
+    def publish(self, messages: Sequence[bytes]) -> None:
+        """Return when every message is safely stored.
+
+        Raises BrokerError otherwise; some or all may be stored even then.
+        """
+
+    @abstractmethod
+    def subscribe(self, queue: str, prefetch: int) -> Subscription:
+        """Start to receive messages of a queue, at most `prefetch` of them unacknowledged."""
+
+    @abstractmethod
+    def list_dead_letters(self, limit: int) -> list[DeadLetter]:
+        """Return the oldest dead letters, up to `limit`, and leave them where they are."""
+
+    @abstractmethod
+    def purge_dead_letters(self) -> int:
+        """Delete every dead letter; return how many there were."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close every connection. The broker can be used again: it then opens new ones."""
+
+    def consume(self) -> Iterator[Delivery]:
+        """Iterate over deliveries for ever; each is acknowledged when the next one is asked for."""
+        with closing(self.subscribe(self.queue, prefetch=1)) as subscription:
+            while True:
+                for delivery in subscription.receive(1, RECEIVE_TIMEOUT):
+                    yield delivery
+                    subscription.acknowledge([delivery])
+
+    def replay_dead_letters(self) -> int:
+        """Publish every dead letter again, oldest first; return how many there were.
+
+        One that was replayed when this is interrupted may be replayed again.
+        """
+        replayed = 0
+        with closing(self.subscribe(self.dead_queue, prefetch=REPLAY_BATCH)) as subscription:
+            waiting = subscription.depth()
+            while replayed < waiting and (
+                batch := subscription.receive(min(REPLAY_BATCH, waiting - replayed), timeout=5)
+            ):
+                self.publish([delivery.body for delivery in batch])
+                subscription.acknowledge(batch)
+                replayed += len(batch)
+        return replayed

@@ -1,0 +1,114 @@
+"""The embedded queue: a table of the service's own database. Nothing to install."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+
+from django.db import DatabaseError, InterfaceError, OperationalError, close_old_connections, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from broker.base import Broker, DeadLetter, Delivery, Rejection, Subscription
+from broker.errors import BrokerError, BrokerUnavailable
+from broker.models import Message
+
+# How long a consumer may hold a message before another gets it. A fold that takes longer
+# is done twice and counted once; a consumer that died is made good this much later.
+LEASE = timedelta(seconds=10)
+POLL_INTERVAL = 0.05  # seconds between two looks at an empty queue
+
+
+class DatabaseBroker(Broker):
+    """Queues in the table of `Message`."""
+
+    def publish(self, messages: Sequence[bytes]) -> None:
+        """Insert the messages in one transaction of their own: all are stored, or none."""
+        now = timezone.now()
+        with _broker_errors(), transaction.atomic(durable=True):
+            Message.objects.bulk_create(Message(queue=self.queue, body=body, sent_at=now) for body in messages)
+
+    def subscribe(self, queue: str, prefetch: int) -> Subscription:
+        return _Leases(queue, self.dead_queue, prefetch)
+
+    def list_dead_letters(self, limit: int) -> list[DeadLetter]:
+        with _broker_errors():
+            letters = Message.objects.filter(queue=self.dead_queue).order_by("id")[:limit]
+            return [DeadLetter(bytes(letter.body), letter.reason, letter.sent_at) for letter in letters]
+
+    def purge_dead_letters(self) -> int:
+        with _broker_errors():
+            deleted, _ = Message.objects.filter(queue=self.dead_queue).delete()
+        return deleted
+
+    def close(self) -> None:
+        """Nothing to close: the connection is Django's."""
+
+
+class _Leases(Subscription):
+    """A consumer's leases on the messages of one queue."""
+
+    def __init__(self, queue: str, dead_queue: str, prefetch: int) -> None:
+        self._messages = Message.objects.filter(queue=queue)
+        self._dead_queue = dead_queue
+        self._prefetch = prefetch
+
+    def receive(self, limit: int, timeout: float) -> list[Delivery]:
+        deadline = time.monotonic() + timeout
+        while True:
+            with _broker_errors():
+                close_old_connections()
+                deliveries = self._lease(min(limit, self._prefetch))
+            if deliveries or time.monotonic() >= deadline:
+                return deliveries
+            time.sleep(min(POLL_INTERVAL, timeout))
+
+    def _lease(self, limit: int) -> list[Delivery]:
+        now = timezone.now()
+        ready = self._messages.ready(now)
+        if not ready.exists():  # an idle consumer takes no write lock
+            return []
+        with transaction.atomic(durable=True):
+            messages = list(ready.select_for_update(skip_locked=True)[:limit])
+            self._messages.filter(pk__in=[message.pk for message in messages]).update(
+                leased_until=now + LEASE, deliveries=F("deliveries") + 1
+            )
+        return [
+            Delivery(bytes(message.body), message.pk, redelivered=message.deliveries > 0, sent_at=message.sent_at)
+            for message in messages
+        ]
+
+    def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
+        # Also those whose lease ran out: who acknowledges has saved them.
+        with _broker_errors():
+            self._messages.filter(pk__in=[delivery.tag for delivery in deliveries]).delete()
+
+    def dead_letter(self, rejections: Sequence[Rejection]) -> None:
+        letters = [
+            Message(
+                queue=self._dead_queue,
+                body=delivery.body,
+                sent_at=delivery.sent_at or timezone.now(),
+                reason=reason,
+            )
+            for delivery, reason in rejections
+        ]
+        with _broker_errors():
+            Message.objects.bulk_create(letters)
+
+    def depth(self) -> int:
+        with _broker_errors():
+            return self._messages.ready(timezone.now()).count()
+
+    def close(self) -> None:
+        """Leases run out by themselves."""
+
+
+@contextmanager
+def _broker_errors() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        raise BrokerUnavailable(f"the queue's database is not available: {error}") from error
+    except DatabaseError as error:
+        raise BrokerError(f"the queue's table refused the messages: {error}") from error

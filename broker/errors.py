@@ -1,0 +1,16 @@
+"""The errors of the broker room. Callers never see those of a client library."""
+
+
+class BrokerError(Exception):
+    """Something went wrong between us and the broker."""
+
+
+class BrokerUnavailable(BrokerError):
+    """The broker did not say, or not in time, that it stored the messages.
+
+    They may be stored all the same: publish them again, with the same ids.
+    """
+
+
+class BrokerMisconfigured(BrokerError):
+    """The broker cannot work as it is set up. Waiting does not help; the message says what does."""

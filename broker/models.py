@@ -1,0 +1,34 @@
+"""The embedded queue's one table."""
+
+from datetime import datetime
+from typing import ClassVar, Self
+
+from django.db import models
+from django.db.models import Index, Q
+
+
+class MessageQuerySet(models.QuerySet["Message"]):
+    """The states of a message, as queries."""
+
+    def ready(self, now: datetime) -> Self:
+        """Messages that nobody holds, oldest first: never handed out, or by one who let the lease run out."""
+        return self.filter(Q(leased_until=None) | Q(leased_until__lte=now)).order_by("id")
+
+
+class Message(models.Model):
+    """A message that waits in a queue, or is leased to a consumer until it is acknowledged."""
+
+    queue = models.CharField(max_length=255)
+    body = models.BinaryField()
+    sent_at = models.DateTimeField(help_text="When it was first published.")
+    leased_until = models.DateTimeField(null=True, help_text="When it is delivered again, unless acknowledged before.")
+    deliveries = models.IntegerField(default=0, help_text="How often it was handed to a consumer.")
+    reason = models.TextField(blank=True, help_text="Why it was refused, in a queue of dead letters.")
+
+    objects = MessageQuerySet.as_manager()
+
+    class Meta:
+        indexes: ClassVar = [Index(fields=["queue", "id"], name="broker_message_order")]
+
+    def __str__(self) -> str:
+        return f"message {self.pk} of {self.queue}"
