@@ -6,17 +6,19 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from broker.base import Broker, DeadLetter, Delivery, Rejection, Subscription
-from broker.errors import BrokerError, BrokerMisconfigured, BrokerUnavailable
+from broker.errors import BrokerError, BrokerMisconfigured, BrokerUnavailable, ConsumerFailed, TryAgain
 
 __all__ = [
     "Broker",
     "BrokerError",
     "BrokerMisconfigured",
     "BrokerUnavailable",
+    "ConsumerFailed",
     "DeadLetter",
     "Delivery",
     "Rejection",
     "Subscription",
+    "TryAgain",
     "default_broker",
     "open_broker",
 ]

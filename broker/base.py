@@ -1,23 +1,34 @@
 """The one interface of every broker."""
 
+import threading
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
 from typing import Any, NamedTuple
 
-RECEIVE_TIMEOUT = 0.25  # seconds that an idle consumer waits before it looks whether to stop
+from broker.consumer import RECEIVE_TIMEOUT, Consumer
+
 REPLAY_BATCH = 500
+REPLAY_TIMEOUT = 2.0
 
 
 class Delivery(NamedTuple):
-    """One hand-over of a message. `redelivered` says that it may have been handed over before."""
+    """One hand-over of a message.
+
+    `redelivered` says that it may have been handed over before. `sent_at`, where the broker
+    knows it, is when the message was first published, in seconds since the epoch.
+    """
 
     body: bytes
     tag: int
     redelivered: bool = False
-    sent_at: datetime | None = None
+    sent_at: float | None = None
     headers: Mapping[str, Any] | None = None
+
+    def rejected(self, reason: str) -> "Rejection":
+        """Return this delivery as one that can never be saved."""
+        return Rejection(self, reason)
 
 
 class Rejection(NamedTuple):
@@ -36,7 +47,12 @@ class DeadLetter(NamedTuple):
 
 
 class Subscription(ABC):
-    """A consumer's hold on a queue. What it received and did not acknowledge is delivered again."""
+    """A consumer's hold on a queue. What it received and did not acknowledge is delivered again.
+
+    `backlog` is how many messages waited when it began.
+    """
+
+    backlog: int
 
     @abstractmethod
     def receive(self, limit: int, timeout: float) -> list[Delivery]:
@@ -55,7 +71,7 @@ class Subscription(ABC):
 
     @abstractmethod
     def depth(self) -> int:
-        """Return how many messages wait in the queue, those handed out left aside where the broker can tell."""
+        """Return how many messages wait in the queue and are not handed out."""
 
     @abstractmethod
     def close(self) -> None:
@@ -100,6 +116,21 @@ class Broker(ABC):
                     yield delivery
                     subscription.acknowledge([delivery])
 
+    def consume_and_save(
+        self,
+        save: Callable[[Sequence[Delivery]], Sequence[Rejection]],
+        *,
+        batch_size: int,
+        linger: float,
+        stop: threading.Event,
+        report: Callable[[Subscription], object] = lambda subscription: None,
+    ) -> None:
+        """Feed `save` with batches until `stop` is set; see `Consumer`, which says what happens to them.
+
+        Raises BrokerMisconfigured and ConsumerFailed: what waiting does not help.
+        """
+        Consumer(self, save, batch_size, linger, stop, report).run()
+
     def replay_dead_letters(self) -> int:
         """Publish every dead letter again, oldest first; return how many there were.
 
@@ -107,10 +138,10 @@ class Broker(ABC):
         """
         replayed = 0
         with closing(self.subscribe(self.dead_queue, prefetch=REPLAY_BATCH)) as subscription:
-            waiting = subscription.depth()
-            while replayed < waiting and (
-                batch := subscription.receive(min(REPLAY_BATCH, waiting - replayed), timeout=5)
-            ):
+            while left := subscription.backlog - replayed:
+                batch = subscription.receive(min(REPLAY_BATCH, left), REPLAY_TIMEOUT)
+                if not batch:
+                    break  # another replay or a purge took the rest
                 self.publish([delivery.body for delivery in batch])
                 subscription.acknowledge(batch)
                 replayed += len(batch)

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.db import DatabaseError, InterfaceError, OperationalError, close_old_connections, transaction
 from django.db.models import F
@@ -52,6 +52,7 @@ class _Leases(Subscription):
         self._messages = Message.objects.filter(queue=queue)
         self._dead_queue = dead_queue
         self._prefetch = prefetch
+        self.backlog = self.depth()
 
     def receive(self, limit: int, timeout: float) -> list[Delivery]:
         deadline = time.monotonic() + timeout
@@ -74,7 +75,9 @@ class _Leases(Subscription):
                 leased_until=now + LEASE, deliveries=F("deliveries") + 1
             )
         return [
-            Delivery(bytes(message.body), message.pk, redelivered=message.deliveries > 0, sent_at=message.sent_at)
+            Delivery(
+                bytes(message.body), message.pk, redelivered=message.deliveries > 0, sent_at=message.sent_at.timestamp()
+            )
             for message in messages
         ]
 
@@ -88,7 +91,7 @@ class _Leases(Subscription):
             Message(
                 queue=self._dead_queue,
                 body=delivery.body,
-                sent_at=delivery.sent_at or timezone.now(),
+                sent_at=datetime.fromtimestamp(delivery.sent_at or time.time(), UTC),
                 reason=reason,
             )
             for delivery, reason in rejections

@@ -14,3 +14,11 @@ class BrokerUnavailable(BrokerError):
 
 class BrokerMisconfigured(BrokerError):
     """The broker cannot work as it is set up. Waiting does not help; the message says what does."""
+
+
+class TryAgain(BrokerError):
+    """Raised by a consumer's `save`: the deliveries are good, but cannot be saved now."""
+
+
+class ConsumerFailed(BrokerError):
+    """Deliveries fail one after the other, so it is not they who are at fault. They stay in the queue."""

@@ -1,0 +1,425 @@
+"""RabbitMQ through pika: quorum queues, pipelined confirms, manual acknowledgement.
+
+The only file that imports pika. Every connection has an I/O thread of its own, so that
+heartbeats go on whatever the callers do, and any number of threads can publish at once.
+"""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from itertools import cycle, takewhile
+from queue import Empty, SimpleQueue
+from typing import Any
+
+import pika
+from pika.adapters.select_connection import SelectConnection
+from pika.channel import Channel
+from pika.exceptions import (
+    AMQPError,
+    AuthenticationError,
+    ChannelClosedByBroker,
+    ProbableAccessDeniedError,
+    ProbableAuthenticationError,
+)
+from pika.spec import PRECONDITION_FAILED, Basic, BasicProperties, Queue
+
+from broker.base import Broker, DeadLetter, Delivery, Rejection, Subscription
+from broker.consumer import pauses
+from broker.errors import BrokerError, BrokerMisconfigured, BrokerUnavailable
+
+logger = logging.getLogger(__name__)
+
+HEARTBEAT = 4  # seconds; pika gives a silent peer up after this and 5 more
+CONNECT_TIMEOUT = 5.0
+CLOSE_TIMEOUT = 3.0
+MAX_UNCONFIRMED = 50_000  # messages in memory that wait for their confirm
+MAX_LENGTH = 5_000_000  # messages in the queue; above it publishers are refused
+# A killed consumer counts as a delivery of all that it held, so good messages must survive many
+# of them; only one that kills its consumer every time reaches the limit.
+DELIVERY_LIMIT = 100
+UNLIMITED = 2**31 - 1  # 4.x limits the deliveries of every quorum queue; 3.x does not take its word for never
+REASON = "x-reason"
+
+
+class RabbitMQClient(Broker):
+    """Publishes to and consumes from RabbitMQ. `url` may name several nodes, separated by commas."""
+
+    def __init__(self, url: str, queue: str, *, publish_timeout: float) -> None:
+        super().__init__(queue)
+        self._nodes = cycle([_parameters(node) for node in url.split(",")])
+        self._publish_timeout = publish_timeout
+        self._lock = threading.Lock()
+        self._session: _Session | None = None
+        self._pauses = pauses()
+
+    def publish(self, messages: Sequence[bytes]) -> None:
+        deadline = time.monotonic() + self._publish_timeout
+        session = self._publisher()
+        session.wait_until_ready(self._publish_timeout)
+        properties = BasicProperties(delivery_mode=2, timestamp=int(time.time()))
+        session.publish(self.queue, [(message, properties) for message in messages], deadline - time.monotonic())
+
+    def _publisher(self) -> "_Session":
+        """Return the process's publishing session; a new one when that has ended, or belongs to our parent."""
+        with self._lock:
+            session = self._session
+            if session is None or session.pid != os.getpid():
+                session = self._open()
+            elif session.ended_at is not None:
+                if session.was_ready:
+                    self._pauses = pauses()
+                session = self._open(delay=session.ended_at + next(self._pauses) - time.monotonic())
+            self._session = session
+            return session
+
+    def _open(self, consume: str | None = None, prefetch: int = 0, delay: float = 0) -> "_Session":
+        return _Session(next(self._nodes), _topology(self.queue, self.dead_queue), consume, prefetch, delay)
+
+    def subscribe(self, queue: str, prefetch: int) -> Subscription:
+        session = self._open(queue, prefetch)
+        try:
+            session.wait_until_ready(2 * CONNECT_TIMEOUT)
+        except BrokerError:
+            session.close()
+            raise
+        return _Consuming(session, queue, self.dead_queue, self._publish_timeout)
+
+    def list_dead_letters(self, limit: int) -> list[DeadLetter]:
+        letters: list[DeadLetter] = []
+        with closing(self.subscribe(self.dead_queue, prefetch=limit)) as subscription:
+            while left := min(limit, subscription.backlog) - len(letters):
+                deliveries = subscription.receive(left, CONNECT_TIMEOUT)
+                if not deliveries:
+                    break  # another reader holds the rest
+                letters += [_dead_letter(delivery) for delivery in deliveries]
+        return letters
+
+    def purge_dead_letters(self) -> int:
+        session = self._open()
+        try:
+            session.wait_until_ready(2 * CONNECT_TIMEOUT)
+            purged = session.request(lambda channel, done: channel.queue_purge(self.dead_queue, callback=done))
+            return int(purged.method.message_count)
+        finally:
+            session.close()
+
+    def close(self) -> None:
+        with self._lock:
+            session, self._session = self._session, None
+        if session is not None:
+            session.close()
+
+
+class _Consuming(Subscription):
+    """A consumer's session. Its tags die with it: another connection means another subscription."""
+
+    def __init__(self, session: "_Session", queue: str, dead_queue: str, publish_timeout: float) -> None:
+        self._session = session
+        self._queue = queue
+        self._dead_queue = dead_queue
+        self._publish_timeout = publish_timeout
+        self.backlog = session.backlogs[queue]
+
+    def receive(self, limit: int, timeout: float) -> list[Delivery]:
+        inbox = self._session.inbox
+        deliveries: list[Delivery] = []
+        self._session.raise_if_ended()
+        try:
+            deliveries.append(inbox.get(timeout=timeout))
+            while len(deliveries) < limit:
+                deliveries.append(inbox.get_nowait())
+        except Empty:
+            pass
+        return deliveries
+
+    def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
+        tag = deliveries[-1].tag
+        self._session.call(lambda channel: channel.basic_ack(tag, multiple=True))
+
+    def dead_letter(self, rejections: Sequence[Rejection]) -> None:
+        messages = [
+            (
+                delivery.body,
+                BasicProperties(
+                    delivery_mode=2, timestamp=int(delivery.sent_at or time.time()), headers={REASON: reason}
+                ),
+            )
+            for delivery, reason in rejections
+        ]
+        self._session.publish(self._dead_queue, messages, self._publish_timeout)
+
+    def depth(self) -> int:
+        declared = self._session.request(
+            lambda channel, done: channel.queue_declare(self._queue, passive=True, callback=done)
+        )
+        return int(declared.method.message_count)
+
+    def close(self) -> None:
+        self._session.close()
+
+
+@dataclass(eq=False)
+class _Publication:
+    """Messages that are published together, and the future that their publisher waits for."""
+
+    queue: str
+    messages: Sequence[tuple[bytes, BasicProperties]]
+    unconfirmed: int
+    done: "Future[None]" = field(default_factory=Future)
+
+
+class _Session:
+    """One connection with one channel, from its opening to its end, on an I/O thread of its own.
+
+    It never connects again. Who needs another connection makes another session, so no tag and
+    no confirm outlives the connection that it belongs to. Methods that start with `_on` run on
+    the I/O thread; everything else may be called from any thread.
+    """
+
+    def __init__(
+        self,
+        parameters: pika.URLParameters,
+        topology: Mapping[str, Mapping[str, Any]],
+        consume: str | None,
+        prefetch: int,
+        delay: float,
+    ) -> None:
+        self.pid = os.getpid()
+        self.inbox: SimpleQueue[Delivery] = SimpleQueue()
+        self.backlogs: dict[str, int] = {}
+        self.ended_at: float | None = None
+        self.was_ready = False
+        self._error: BrokerError | None = None
+        self._connection: SelectConnection | None = None
+        self._blocked = False
+        self._topology = topology
+        self._consume = consume
+        self._prefetch = prefetch
+        self._lock = threading.Lock()
+        self._ready: Future[None] = Future()
+        self._requests: set[Future[Any]] = {self._ready}
+        self._unconfirmed: dict[int, _Publication] = {}
+        self._last_tag = 0
+        self._thread = threading.Thread(target=self._run, args=(parameters, delay), name="rabbitmq-io", daemon=True)
+        self._thread.start()
+
+    def wait_until_ready(self, timeout: float) -> None:
+        """Return when messages can be published. Raises BrokerError when that fails or takes too long."""
+        self._result(self._ready, timeout)
+
+    def raise_if_ended(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+    def publish(self, queue: str, messages: Sequence[tuple[bytes, BasicProperties]], timeout: float) -> None:
+        """Return when every message is confirmed. Raises BrokerUnavailable otherwise, and after `timeout` seconds."""
+        if self._blocked:
+            raise BrokerUnavailable("RabbitMQ takes no messages now: a memory or disk alarm")
+        if len(self._unconfirmed) > MAX_UNCONFIRMED:
+            raise BrokerUnavailable(f"{len(self._unconfirmed)} messages wait for their confirm already")
+        publication = _Publication(queue, messages, len(messages))
+        self._begin(publication.done, partial(self._on_publish, publication))
+        self._result(publication.done, timeout)
+
+    def request(self, method: Callable[[Channel, Callable[[Any], None]], object]) -> Any:
+        """Call a method of the channel that takes a callback; return what the broker answers."""
+        answer: Future[Any] = Future()
+        self._begin(answer, lambda: method(self._channel, partial(_settle, answer)))
+        return self._result(answer, CONNECT_TIMEOUT)
+
+    def call(self, method: Callable[[Channel], object]) -> None:
+        """Call a method of the channel that the broker does not answer."""
+        self.raise_if_ended()
+        self._on_io_thread(lambda: method(self._channel))
+
+    def close(self) -> None:
+        """End the connection, after what was called before."""
+        if self._connection is not None:
+            self._on_io_thread(partial(self._on_end, BrokerUnavailable("the connection was closed")))
+        self._thread.join(CLOSE_TIMEOUT)
+
+    def _begin(self, future: "Future[Any]", callback: Callable[[], object]) -> None:
+        with self._lock:
+            self.raise_if_ended()
+            self._requests.add(future)
+        future.add_done_callback(self._requests.discard)
+        self._on_io_thread(callback)
+
+    def _result(self, future: "Future[Any]", timeout: float) -> Any:
+        try:
+            return future.result(max(timeout, 0))
+        except TimeoutError:
+            # Whatever is wrong, a new connection has the better chance; the next caller opens one.
+            error = BrokerUnavailable(f"RabbitMQ did not answer within {timeout:.1f} s")
+            self._on_io_thread(partial(self._on_end, error))
+            raise error from None
+
+    def _on_io_thread(self, callback: Callable[[], object]) -> None:
+        if self._connection is not None:
+            self._connection.ioloop.add_callback_threadsafe(partial(self._on_call, callback))
+
+    def _run(self, parameters: pika.URLParameters, delay: float) -> None:
+        time.sleep(max(delay, 0))
+        try:
+            self._connection = SelectConnection(parameters, self._on_open, self._on_lost, self._on_lost)
+            self._connection.ioloop.start()
+        except Exception as error:
+            logger.exception("the connection to RabbitMQ failed")
+            self._on_end(BrokerUnavailable(f"the connection to RabbitMQ failed: {error!r}"))
+
+    def _on_call(self, callback: Callable[[], object]) -> None:
+        try:
+            callback()
+        except AMQPError as error:  # the channel closed before its turn came
+            self._on_lost(None, error)
+
+    def _on_open(self, connection: SelectConnection) -> None:
+        connection.add_on_connection_blocked_callback(self._on_blocked)
+        connection.add_on_connection_unblocked_callback(self._on_unblocked)
+        connection.channel(on_open_callback=self._on_channel)
+
+    def _on_channel(self, channel: Channel) -> None:
+        self._channel = channel
+        channel.add_on_close_callback(self._on_lost)
+        channel.add_on_cancel_callback(self._on_cancel)
+        channel.add_on_return_callback(self._on_return)
+        steps: list[Callable[..., object]] = [partial(channel.confirm_delivery, self._on_confirm)]
+        for name, arguments in self._topology.items():
+            steps.append(partial(channel.queue_declare, name, durable=True, arguments=arguments))
+        if self._consume is not None:
+            steps.append(partial(channel.basic_qos, prefetch_count=self._prefetch))
+            steps.append(partial(channel.basic_consume, self._consume, self._on_message))
+        self._on_step(iter(steps), None)
+
+    def _on_step(self, steps: Iterator[Callable[..., object]], answer: Any) -> None:
+        """Take the next step of the set-up when the last one was answered."""
+        if answer is not None and isinstance(answer.method, Queue.DeclareOk):
+            self.backlogs[answer.method.queue] = answer.method.message_count
+        if step := next(steps, None):
+            step(callback=partial(self._on_step, steps))
+        else:
+            self.was_ready = True
+            _settle(self._ready, None)
+
+    def _on_publish(self, publication: _Publication) -> None:
+        for body, properties in publication.messages:
+            self._last_tag += 1
+            self._unconfirmed[self._last_tag] = publication
+            self._channel.basic_publish("", publication.queue, body, properties, mandatory=True)
+
+    def _on_confirm(self, frame: Any) -> None:
+        last, multiple = frame.method.delivery_tag, frame.method.multiple
+        # Tags grow, and a dict keeps its order: what `multiple` covers comes first.
+        tags = list(takewhile(lambda tag: tag <= last, self._unconfirmed)) if multiple else [last]
+        for publication in map(self._unconfirmed.pop, tags):
+            publication.unconfirmed -= 1
+            if isinstance(frame.method, Basic.Nack):
+                _settle(publication.done, BrokerUnavailable("RabbitMQ refused a message: the queue is full"))
+            elif not publication.unconfirmed:
+                _settle(publication.done, None)
+
+    def _on_return(self, *_returned: object) -> None:
+        # Comes before the confirm of the same message. A new connection declares the queue again.
+        self._on_end(BrokerUnavailable("RabbitMQ has no such queue any more"))
+
+    def _on_message(self, _channel: Channel, method: Basic.Deliver, properties: BasicProperties, body: bytes) -> None:
+        self.inbox.put(
+            Delivery(body, method.delivery_tag, method.redelivered, properties.timestamp, properties.headers)
+        )
+
+    def _on_cancel(self, _frame: object) -> None:
+        self._on_end(BrokerUnavailable("RabbitMQ cancelled the consumer: its queue was deleted or moved"))
+
+    def _on_blocked(self, *_blocked: object) -> None:
+        self._blocked = True
+
+    def _on_unblocked(self, *_unblocked: object) -> None:
+        self._blocked = False
+
+    def _on_lost(self, _source: object, reason: BaseException) -> None:
+        self._on_end(_explain(reason, self.was_ready))
+
+    def _on_end(self, error: BrokerError) -> None:
+        """End the session, once: nobody waits for it any longer, and its connection closes."""
+        with self._lock:
+            if self._error is None:
+                self._error, self.ended_at = error, time.monotonic()
+            waiting = list(self._requests)
+        for future in waiting:
+            _settle(future, self._error)
+        connection = self._connection
+        if connection is None or connection.is_closed:
+            if connection is not None:
+                connection.ioloop.stop()
+        elif not connection.is_closing:
+            connection.close()
+            connection.ioloop.call_later(CLOSE_TIMEOUT, connection.ioloop.stop)
+
+
+def _settle(future: "Future[Any]", outcome: object) -> None:
+    """Give a future its result, or the error that it is, unless it has one already."""
+    if future.done():
+        return
+    if isinstance(outcome, BrokerError):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)
+
+
+def _parameters(url: str) -> pika.URLParameters:
+    """Read one node's URL; what it says in its query goes before our defaults."""
+    try:
+        parameters = pika.URLParameters(url)
+    except (ValueError, TypeError, KeyError) as error:
+        raise BrokerMisconfigured(f"BROKER_URL is no AMQP URL: {error}") from None
+    if "heartbeat=" not in url:
+        parameters.heartbeat = HEARTBEAT
+    parameters.socket_timeout = parameters.stack_timeout = CONNECT_TIMEOUT
+    parameters.client_properties = {"connection_name": "watch-time"}
+    return parameters
+
+
+def _topology(queue: str, dead_queue: str) -> dict[str, dict[str, Any]]:
+    """Return both queues' arguments. At-least-once dead-lettering needs reject-publish.
+
+    https://www.rabbitmq.com/docs/quorum-queues#dead-lettering
+    """
+    quorum = {"x-queue-type": "quorum"}
+    return {
+        dead_queue: {**quorum, "x-delivery-limit": UNLIMITED},
+        queue: {
+            **quorum,
+            "x-overflow": "reject-publish",
+            "x-max-length": MAX_LENGTH,
+            "x-delivery-limit": DELIVERY_LIMIT,
+            "x-dead-letter-exchange": "",
+            "x-dead-letter-routing-key": dead_queue,
+            "x-dead-letter-strategy": "at-least-once",
+        },
+    }
+
+
+def _explain(reason: BaseException, was_ready: bool) -> BrokerError:
+    """Say what pika's error means to whoever set this up."""
+    if isinstance(reason, ChannelClosedByBroker) and reason.reply_code == PRECONDITION_FAILED and not was_ready:
+        return BrokerMisconfigured(
+            f"RabbitMQ has a queue of this name with other properties ({reason.reply_text}). Delete it once it is "
+            "empty, or set BROKER_QUEUE to another name"
+        )
+    if isinstance(reason, (ProbableAuthenticationError, ProbableAccessDeniedError, AuthenticationError)):
+        return BrokerMisconfigured("RabbitMQ refuses the user, the password or the virtual host of BROKER_URL")
+    return BrokerUnavailable(f"RabbitMQ is not available: {reason!r}")
+
+
+def _dead_letter(delivery: Delivery) -> DeadLetter:
+    headers = delivery.headers or {}
+    reason = headers.get(REASON) or f"given up by RabbitMQ: {headers.get('x-first-death-reason', 'unknown')}"
+    first_seen = datetime.fromtimestamp(delivery.sent_at, UTC) if delivery.sent_at else None
+    return DeadLetter(delivery.body, str(reason), first_seen)
