@@ -58,7 +58,6 @@ class _Leases(Subscription):
         deadline = time.monotonic() + timeout
         while True:
             with _broker_errors():
-                close_old_connections()
                 deliveries = self._lease(min(limit, self._prefetch))
             if deliveries or time.monotonic() >= deadline:
                 return deliveries
@@ -112,6 +111,7 @@ def _broker_errors() -> Iterator[None]:
     try:
         yield
     except (OperationalError, InterfaceError) as error:
+        close_old_connections()  # a broken one would fail for ever
         raise BrokerUnavailable(f"the queue's database is not available: {error}") from error
     except DatabaseError as error:
         raise BrokerError(f"the queue's table refused the messages: {error}") from error

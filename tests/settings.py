@@ -1,22 +1,33 @@
-"""The service's settings for tests: a database and a queue of this run's own."""
+"""The service's settings for tests: a database and queues of this run's own, whatever .env says."""
 
 import os
+import tempfile
+from pathlib import Path
 from uuid import uuid4
 
-os.environ.setdefault("SECRET_KEY", "only-for-tests-" + uuid4().hex * 2)
-
-from project.settings import *  # noqa: F403
-from project.settings import DATABASES
+from tests.services import POSTGRESQL_URL
 
 RUN = uuid4().hex[:12]
-BROKER_URL = "database://"
-BROKER_QUEUE = f"test-{RUN}.events"
+SQLITE_FILE = Path(tempfile.gettempdir()) / f"watchtime-test-{RUN}.sqlite3"
+ON_POSTGRESQL = os.environ.get("TEST_DATABASE") == "postgresql"
+
+os.environ.update(
+    SECRET_KEY="only-for-tests-" + uuid4().hex * 2,
+    DEBUG="false",
+    HTTPS="false",
+    ALLOWED_HOSTS="localhost,127.0.0.1,testserver",
+    DATABASE_URL=POSTGRESQL_URL if ON_POSTGRESQL else f"sqlite:///{SQLITE_FILE}",
+    BROKER_URL="database://",
+    BROKER_QUEUE=f"test-{RUN}.events",
+)
+
+from project.settings import *  # noqa: E402, F403
+from project.settings import DATABASES  # noqa: E402
+
+# A real file: what SQLite does in memory (no WAL, one connection) is not what the service runs on.
+DATABASES["default"]["TEST"] = {"NAME": f"test_{RUN}" if ON_POSTGRESQL else str(SQLITE_FILE)}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
-}
-# A real file: what SQLite does in memory (no WAL, one connection) is not what the service runs on.
-DATABASES["default"]["TEST"] = {
-    "NAME": f"test_{RUN}" if "postgresql" in DATABASES["default"]["ENGINE"] else f"/tmp/watchtime-test-{RUN}.sqlite3"
 }

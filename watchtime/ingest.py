@@ -35,9 +35,9 @@ class Ingest:
             except InvalidEvent as error:
                 rejections.append(delivery.rejected(str(error)[:MAX_REASON]))
         try:
-            close_old_connections()
             folded = fold(events)
         except (OperationalError, InterfaceError) as error:
+            close_old_connections()  # a broken one would fail for ever
             raise TryAgain(f"the database is not available: {error}") from error
         rejections += [
             sources[position].rejected(f"id: {events[position].id} is taken by an event with other content")

@@ -1,0 +1,53 @@
+# Everything runs from a virtual environment of the checkout's own; a stamp remembers what it was made of.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export DJANGO_SETTINGS_MODULE ?= project.settings
+# For what needs settings but no running service: lint, types, migrations check.
+LINT_ENV := SECRET_KEY=lint-only-0123456789-abcdefghijklmnopqrstuvwxyz-0123456789 DEBUG=false HTTPS=true
+
+.PHONY: run test lint bench faults clean
+
+run: $(VENV)/.run .env frontend/.assets
+	$(BIN)/python manage.py migrate --verbosity 0
+	$(BIN)/python manage.py collectstatic --no-input --verbosity 0
+	exec $(BIN)/python manage.py up
+
+test: $(VENV)/.dev frontend/.assets
+	$(BIN)/pytest
+	TEST_DATABASE=postgresql $(BIN)/pytest -m django_db
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(LINT_ENV) $(BIN)/mypy
+	$(BIN)/lint-imports
+	$(LINT_ENV) $(BIN)/python manage.py makemigrations --check --dry-run
+	$(LINT_ENV) $(BIN)/python manage.py check --deploy --fail-level WARNING
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: requirements.txt constraints.txt | $(VENV)/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+$(VENV)/.dev: requirements-dev.txt requirements.txt constraints.txt | $(VENV)/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	touch $@ $(VENV)/.run
+
+.env: | .env.example $(VENV)/.run
+	$(BIN)/python -c "import secrets; \
+	text = open('.env.example').read(); \
+	open('.env', 'w').write(text.replace('SECRET_KEY=\n', f'SECRET_KEY={secrets.token_urlsafe(50)}\n'))"
+	chmod 600 .env
+
+# The explorer's scripts. Without npm the explorer takes them from a public server instead.
+frontend/.assets: frontend/package.json frontend/package-lock.json
+	@if command -v npm >/dev/null; then npm ci --prefix frontend --silent --no-audit --no-fund; \
+	else echo "npm is not installed: GraphiQL will load its scripts from the internet"; fi
+	@touch $@
+
+clean:
+	rm -rf $(VENV) staticfiles frontend/node_modules frontend/.assets

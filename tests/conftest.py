@@ -1,0 +1,24 @@
+"""Fixtures that every test may use."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests import services
+from tests.settings import ON_POSTGRESQL, SQLITE_FILE
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if ON_POSTGRESQL and item.get_closest_marker("django_db"):
+        services.require(services.postgresql_answers(), f"PostgreSQL at {services.POSTGRESQL_URL}")
+
+
+def pytest_unconfigure() -> None:
+    for path in SQLITE_FILE.parent.glob(f"{SQLITE_FILE.name}*"):
+        path.unlink()
+
+
+@pytest.fixture
+def rabbitmq_queue() -> Iterator[str]:
+    with services.own_queue() as name:
+        yield name

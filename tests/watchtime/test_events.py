@@ -1,0 +1,196 @@
+"""The event contract: every rule, on the wire and as decoded values."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from broker import BrokerUnavailable, default_broker
+from watchtime.events import InvalidEvent, PublishFailed, WatchEvent, publish
+from watchtime.models import MAX_MOMENT
+
+GOOD = {
+    "user": "anna",
+    "slug": "blade-runner",
+    "start": 10,
+    "at": 407,
+    "id": "0191e0b6-0000-7000-8000-000000000001",
+    "occurred_at": "2026-03-01T12:00:00.5+02:00",
+}
+
+
+def message(**changes: object) -> bytes:
+    return json.dumps({**GOOD, **changes}).encode()
+
+
+def without(field: str) -> bytes:
+    return json.dumps({key: value for key, value in GOOD.items() if key != field}).encode()
+
+
+def test_a_message_becomes_an_event() -> None:
+    event = WatchEvent.decode(message())
+    assert event.content == ("anna", "blade-runner", 10, 407)
+    assert event.id == UUID(GOOD["id"])
+    assert event.occurred_at == datetime(2026, 3, 1, 10, 0, 0, 500_000, tzinfo=UTC)
+
+
+def test_an_old_message_has_a_start_an_id_and_a_time_of_its_own() -> None:
+    before = datetime.now(UTC)
+    first, second = (WatchEvent.decode(b'{"user": "anna", "slug": "m", "at": 407}') for _ in range(2))
+    assert first.start == 0
+    assert before <= first.occurred_at <= datetime.now(UTC)
+    assert first.id.version == 7
+    assert first.id < second.id, "minted ids grow with time"
+    assert not first.has_own_id
+    assert WatchEvent.decode(message()).has_own_id
+
+
+@given(
+    st.builds(
+        dict,
+        user=st.from_regex(r"\A[\w.@+-]{1,100}\Z"),
+        slug=st.from_regex(r"\A[-a-zA-Z0-9_]{1,50}\Z"),
+        stretch=st.tuples(st.integers(0, MAX_MOMENT), st.integers(0, MAX_MOMENT)).map(sorted),
+        id=st.uuids(),
+        occurred_at=st.datetimes(timezones=st.just(UTC)),
+    )
+)
+def test_what_is_encoded_is_decoded(fields: dict[str, object]) -> None:
+    start, at = fields.pop("stretch")  # type: ignore[misc]
+    event = WatchEvent.from_fields({**fields, "start": start, "at": at})
+    assert WatchEvent.decode(event.encode()) == event
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        (without("user"), "user"),
+        (without("slug"), "slug"),
+        (without("at"), "at"),
+        (message(extra=1), "extra"),
+        (message(At=1), "At"),
+        (message(at=True), "at"),
+        (message(at="407"), "at"),
+        (message(at=407.5), "at"),
+        (message(at=407.0), "at"),
+        (message(at=None), "at"),
+        (message(at=[407]), "at"),
+        (message(at=float("nan")), "at"),
+        (message(at=float("inf")), "at"),
+        (message(at=2**63), "at"),
+        (message(at=-1), "at"),
+        (message(at=MAX_MOMENT + 1), "at"),
+        (message().replace(b"407", b"9" * 5000), "at"),
+        (message().replace(b"407", b"-" + b"9" * 5000), "at"),
+        (message(start=408), "start"),
+        (message(start=-1), "start"),
+        (message(start=True), "start"),
+        (message(user=""), "user"),
+        (message(user="a" * 101), "user"),
+        (message(user="two words"), "user"),
+        (message(user="nul\0"), "user"),
+        (message(user="line\n"), "user"),
+        (message(user="\ud800"), "user"),
+        (message(user=5), "user"),
+        (message(slug=""), "slug"),
+        (message(slug="a" * 51), "slug"),
+        (message(slug="a/b"), "slug"),
+        (message(slug="caf\u00e9"), "slug"),
+        (message(slug="m\n"), "slug"),
+        (message(slug="m\0"), "slug"),
+        (message(id="no-uuid"), "id"),
+        (message(id=5), "id"),
+        (message(id=None), "id"),
+        (message(id=""), "id"),
+        (message(occurred_at="2026-03-01T12:00:00"), "occurred_at"),
+        (message(occurred_at="2026-03-01"), "occurred_at"),
+        (message(occurred_at="2026-03-01T12:00Z"), "occurred_at"),
+        (message(occurred_at="2026-02-30T12:00:00Z"), "occurred_at"),
+        (message(occurred_at="2026-W09-7T12:00:00Z"), "occurred_at"),
+        (message(occurred_at="0001-01-01T00:00:00+14:00"), "occurred_at"),
+        (message(occurred_at="9999-12-31T23:59:59-14:00"), "occurred_at"),
+        (message(occurred_at="1700000000"), "occurred_at"),
+        (message(occurred_at=1_700_000_000), "occurred_at"),
+        (b"", "event"),
+        (b"null", "event"),
+        (b"[]", "event"),
+        (b'"s"', "event"),
+        (b"123", "event"),
+        (b"{", "event"),
+        (b"\xff\xfe", "event"),
+        (message().replace(b"anna", b"\xff"), "event"),
+        (b"[" * 100_000, "event"),
+        (b'{"user":' * 100_000, "event"),
+        (b"x" * 10_000_000, "event"),
+    ],
+)
+def test_a_broken_message_is_refused_by_the_name_of_its_field(body: bytes, field: str) -> None:
+    with pytest.raises(InvalidEvent) as refused:
+        WatchEvent.decode(body)
+    assert [error.field for error in refused.value.errors] == [field]
+    assert refused.value.body == body
+    assert str(refused.value).startswith(f"{field}: ")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"at": 0, "start": 0},
+        {"at": MAX_MOMENT, "start": MAX_MOMENT},
+        {"user": "a" * 100, "slug": "b" * 50},
+        {"user": "Zoë.@+-_9"},
+        {"user": "ユーザー"},
+        {"id": GOOD["id"].upper()},
+        {"occurred_at": "2026-03-01t12:00:00z"},
+        {"occurred_at": "2026-03-01 12:00:00.123456789-00:00"},
+    ],
+)
+def test_the_edges_are_accepted(changes: dict[str, object]) -> None:
+    assert WatchEvent.decode(message(**changes)) == WatchEvent.from_fields({**GOOD, **changes})
+
+
+def test_every_wrong_field_is_named() -> None:
+    with pytest.raises(InvalidEvent) as refused:
+        WatchEvent.from_fields({"user": "", "at": "407", "speed": 2})
+    assert {error.field for error in refused.value.errors} == {"user", "slug", "at", "speed"}
+
+
+def test_a_field_name_of_any_kind_is_safe_to_show() -> None:
+    with pytest.raises(InvalidEvent) as refused:
+        WatchEvent.decode(json.dumps({**GOOD, "\0" + "x" * 1_000_000: 1}).encode())
+    (error,) = refused.value.errors
+    assert error.field.startswith("\\x00xxx")
+    assert len(error.field) < 100
+
+
+def test_decoded_values_obey_the_same_rules() -> None:
+    values = {**GOOD, "id": uuid4(), "occurred_at": datetime.now(UTC) - timedelta(days=1)}
+    assert WatchEvent.from_fields(values).id == values["id"]
+    for wrong in ({"at": True}, {"at": 407.0}, {"occurred_at": datetime(2026, 3, 1)}, {"user": b"anna"}):
+        with pytest.raises(InvalidEvent):
+            WatchEvent.from_fields({**values, **wrong})
+
+
+def test_an_event_cannot_be_changed() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        WatchEvent.decode(message()).at = 5  # type: ignore[misc]
+
+
+@pytest.mark.django_db
+def test_published_events_wait_in_the_queue() -> None:
+    events = [WatchEvent.decode(message(id=str(uuid4()))) for _ in range(3)]
+    publish(events)
+    delivered = default_broker().subscribe(default_broker().queue, 10).receive(10, 0)
+    assert [WatchEvent.decode(delivery.body) for delivery in delivered] == events
+
+
+def test_a_broker_that_fails_is_a_failed_publish(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_messages: object) -> None:
+        raise BrokerUnavailable("away")
+
+    monkeypatch.setattr(default_broker(), "publish", fail)
+    with pytest.raises(PublishFailed, match="away"):
+        publish([WatchEvent.decode(message())])
