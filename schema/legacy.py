@@ -1,0 +1,280 @@
+"""The old service's REST paths, on the event contract and the totals."""
+
+import json
+import logging
+import re
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import Annotated, Any, TypeVar, cast
+
+from django.conf import settings
+from django.core.exceptions import BadRequest, SuspiciousOperation
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.http.multipartparser import MultiPartParserError
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_safe
+from ninja import Field, NinjaAPI, Path, Schema, Swagger
+from ninja.errors import HttpError, ValidationError
+from ninja.params.functions import Query
+from pydantic import BeforeValidator
+
+from schema.serializers import (
+    EventPage,
+    EventSerializer,
+    InvalidData,
+    MovieTotalWatchTimeSerializer,
+    NotStored,
+    Problem,
+    UserMovieTotalWatchTimeSerializer,
+    UserTotalWatchTimeSerializer,
+)
+from watchtime import totals
+from watchtime.events import FieldError, InvalidEvent, PublishFailed, Username, WatchEvent, publish
+from watchtime.models import MAX_SECONDS, CustomUser, Event, Movie
+
+PAGE_SIZE = 100
+RETRY_AFTER = "1"  # seconds
+JSON = "application/json"
+FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+CURSOR = "^(older|newer)-[0-9]{1,18}$"
+FIRST_PAGE = "older-0"
+NUMBERS = ("at", "start")
+DIGITS = re.compile("-?[0-9]{1,19}")  # 19 is what the largest 64-bit integer has
+EVENT_BODY = {"schema": {"$ref": "#/components/schemas/EventSerializer"}}
+
+logger = logging.getLogger(__name__)
+AnyView = Callable[..., Any]
+View = TypeVar("View", bound=AnyView)
+
+api = NinjaAPI(
+    title="Watch time: the old REST paths",
+    description="New clients use GraphQL, at /graphql/.",
+    openapi_url="/swagger.json",
+    docs_url="/swagger/",
+    docs=Swagger({"validatorUrl": None}),  # else the page tells another host about the document
+    docs_decorator=require_safe,
+    urls_namespace="legacy",
+)
+
+
+def _digits(value: str) -> str:
+    if not re.fullmatch("[0-9]{1,19}", value):
+        raise ValueError("Input should be a whole number")
+    return value
+
+
+MoviePk = Annotated[int, Field(ge=1, le=MAX_SECONDS), BeforeValidator(_digits)]
+
+
+def _read(path: str, response: type[Schema], refusals: dict[int, type[Schema]]) -> Callable[[View], View]:
+    """Route GET and, out of the document, where it would only repeat that, HEAD."""
+    responses = {200: response, **refusals, 503: Problem}
+
+    def register(view: View) -> View:
+        api.api_operation(["HEAD"], path, response=responses, include_in_schema=False)(view)
+        return api.get(path, response=responses, operation_id=view.__name__)(view)
+
+    return register
+
+
+@_read("/", EventPage, {400: InvalidData})
+def list_events(request: HttpRequest, cursor: str = Query(FIRST_PAGE, pattern=CURSOR)) -> HttpResponse:
+    """List the counted events, newest first. `next` and `previous` are the addresses of more."""
+    direction, _, edge = cursor.partition("-")
+    page = _newer(int(edge)) if direction == "newer" else _older(int(edge))
+    page.next = page.next and request.build_absolute_uri(f"?cursor={page.next}")
+    page.previous = page.previous and request.build_absolute_uri(f"?cursor={page.previous}")
+    # Rendered here: Django's JSON encoder would cut the times to milliseconds.
+    return HttpResponse(page.model_dump_json(), content_type=JSON)
+
+
+def _older(edge: int) -> EventPage:
+    """Return the newest events that are older than the one of this pk; of all events when that is 0."""
+    ledger = totals.events().filter(pk__lt=edge) if edge else totals.events()
+    events = list(ledger[: PAGE_SIZE + 1])
+    has_more, events = len(events) > PAGE_SIZE, events[:PAGE_SIZE]
+    newest = events[0].pk if events else max(edge - 1, 0)
+    return EventPage(
+        next=f"older-{events[-1].pk}" if has_more else None,
+        previous=f"newer-{newest}" if edge else None,
+        results=[_serialize(event) for event in events],
+    )
+
+
+def _newer(edge: int) -> EventPage:
+    """Return the oldest events that are newer than the one of this pk."""
+    events = list(totals.events().filter(pk__gt=edge).order_by("id")[: PAGE_SIZE + 1])
+    has_more, events = len(events) > PAGE_SIZE, events[:PAGE_SIZE][::-1]
+    oldest = events[-1].pk if events else edge + 1
+    return EventPage(
+        next=f"older-{oldest}",
+        previous=f"newer-{events[0].pk}" if has_more else None,
+        results=[_serialize(event) for event in events],
+    )
+
+
+def _serialize(event: Event) -> EventSerializer:
+    return EventSerializer(
+        user=event.user.username,
+        slug=event.movie.slug,
+        at=event.at,
+        start=event.start,
+        id=event.event_id,
+        occurred_at=event.occurred_at,
+        received_at=event.received_at,
+    )
+
+
+@api.post(
+    "/",
+    response={200: str, 400: InvalidData, 413: Problem, 415: Problem, 503: NotStored},
+    operation_id="create_event",
+    openapi_extra={"requestBody": {"required": True, "content": dict.fromkeys((JSON, *FORMS), EVENT_BODY)}},
+)
+def create_event(request: HttpRequest) -> HttpResponse:
+    """Take in an event. Digits in a string are taken for a number, and unknown fields are left out."""
+    event = _event(_fields(request))
+    try:
+        publish([event])
+    except PublishFailed as error:
+        logger.warning("Event %s was not published: %s", event.id, error)
+        body = {"detail": "The event was not stored. Send it again with this id.", "id": str(event.id)}
+        return JsonResponse(body, status=503, headers={"Retry-After": RETRY_AFTER})
+    return JsonResponse("ok", safe=False)
+
+
+def _fields(request: HttpRequest) -> object:
+    """Return the decoded body. Raises HttpError and InvalidEvent when there is no decoding it."""
+    if int(request.META.get("CONTENT_LENGTH") or 0) > (settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0):
+        raise HttpError(413, "The body is too large")
+    if request.content_type in FORMS:
+        return _form(request)
+    if request.content_type == JSON or not request.body:
+        return _json(request.body)
+    raise HttpError(415, f"Send {JSON} or a form")
+
+
+def _form(request: HttpRequest) -> dict[str, object]:
+    try:
+        fields = request.POST.items()
+    except (BadRequest, MultiPartParserError, SuspiciousOperation):
+        raise InvalidEvent([FieldError("event", "form_invalid", "The body is no valid form")]) from None
+    return {name: value for name, value in fields if value}  # an input left empty was not filled in
+
+
+def _json(body: bytes) -> object:
+    try:
+        # The digits of an integer too long for Python stay a string, for the contract to name the field.
+        return json.loads(body.decode() or "{}", parse_int=_number)
+    except (ValueError, RecursionError):
+        raise InvalidEvent([FieldError("event", "json_invalid", "The body is no valid UTF-8 JSON")]) from None
+
+
+def _event(fields: object) -> WatchEvent:
+    """Make an event as the old service did. Raises InvalidEvent when it breaks the contract even so."""
+    if isinstance(fields, dict):
+        known = fields.keys() & WatchEvent.model_fields
+        fields = {name: _number(fields[name]) if name in NUMBERS else fields[name] for name in known}
+    return WatchEvent.from_fields(fields)
+
+
+def _number(value: object) -> object:
+    return int(value) if isinstance(value, str) and DIGITS.fullmatch(value) else value
+
+
+@_read("/users/{username}/total-watch-time/", UserTotalWatchTimeSerializer, {404: Problem})
+def user_total_watch_time(request: HttpRequest, username: Path[Username]) -> CustomUser:
+    """Say how long a viewer watched, in seconds."""
+    return _known_user(username)
+
+
+@_read("/movies/{pk}/total-watch-time/", MovieTotalWatchTimeSerializer, {404: Problem})
+def movie_total_watch_time(request: HttpRequest, pk: Path[MoviePk]) -> Movie:
+    """Say how long a movie was watched, in seconds."""
+    return _known_movie(pk)
+
+
+# After the two above: a viewer named "users" or "movies" is not asked for here, as it ever was.
+@_read("/{username}/{movie_pk}/total-watch-time/", UserMovieTotalWatchTimeSerializer, {404: Problem})
+def user_movie_total_watch_time(
+    request: HttpRequest, username: Path[Username], movie_pk: Path[MoviePk]
+) -> dict[str, int]:
+    """Say how long a viewer watched a movie, in seconds."""
+    pair = totals.user_movie_total(username, movie_pk=movie_pk)
+    if pair is None:
+        _known_user(username)
+        _known_movie(movie_pk)
+    return {"get_total_watch_time_per_user_movie": pair.total if pair else 0}
+
+
+def _known_user(username: str) -> CustomUser:
+    user = totals.user_total(username)
+    if user is None:
+        raise HttpError(404, "Unknown user")
+    return user
+
+
+def _known_movie(pk: int) -> Movie:
+    movie = totals.movie_total(pk=pk)
+    if movie is None:
+        raise HttpError(404, "Unknown movie")
+    return movie
+
+
+@api.exception_handler(InvalidEvent)
+def _invalid_event(request: HttpRequest, error: InvalidEvent) -> HttpResponse:
+    return _invalid_data((field, message) for field, _, message in error.errors)
+
+
+@api.exception_handler(ValidationError)
+def _invalid_parameters(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    """Answer parameters that cannot be right. In a path, they name what is not there."""
+    if any(detail["loc"][0] == "path" for detail in error.errors):
+        return not_found(request)
+    return _invalid_data((str(detail["loc"][-1]), detail["msg"]) for detail in error.errors)
+
+
+def _invalid_data(errors: Iterable[tuple[str, str]]) -> HttpResponse:
+    listed = [{"field": field, "message": message} for field, message in errors]
+    return JsonResponse({"detail": "Invalid data", "errors": listed}, status=400)
+
+
+@api.exception_handler(OperationalError)
+@api.exception_handler(InterfaceError)
+def _no_database(request: HttpRequest, error: Exception) -> HttpResponse:
+    logger.error("The database is not available: %s", error)
+    body = {"detail": "The service is not available now"}
+    return JsonResponse(body, status=503, headers={"Retry-After": RETRY_AFTER})
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Answer for what is not there; also the whole site's handler404, for a path can come to no view here."""
+    return JsonResponse({"detail": "Not found"}, status=404)
+
+
+def _answering_every_method(view: AnyView) -> AnyView:
+    """Answer OPTIONS, and other methods that the view does not have in JSON, where ninja writes plain text."""
+
+    @csrf_exempt  # nothing here knows its caller by a cookie
+    @wraps(view)
+    def answer(request: HttpRequest, *args: Any, **parameters: Any) -> HttpResponseBase:
+        response: HttpResponseBase = view(request, *args, **parameters)
+        if response.status_code != 405:
+            return response
+        allow = {"Allow": ", ".join(sorted([*response["Allow"].split(", "), "OPTIONS"]))}
+        if request.method == "OPTIONS":
+            return HttpResponse(status=204, headers=allow)
+        return JsonResponse({"detail": f"Method {request.method} not allowed"}, status=405, headers=allow)
+
+    return answer
+
+
+def _urls() -> tuple[list[Any], str, str]:
+    patterns, app_name, namespace = api.urls
+    for pattern in patterns:
+        pattern.callback = _answering_every_method(cast(AnyView, pattern.callback))
+    return patterns, app_name, namespace
+
+
+urls = _urls()

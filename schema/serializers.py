@@ -1,0 +1,84 @@
+"""What the legacy REST paths take in and give out, under the names that the old service's document had."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+from uuid import UUID
+
+from ninja import Field, Schema
+from pydantic import AwareDatetime
+from uuid_utils.compat import uuid7
+
+from watchtime.models import MAX_MOMENT, MAX_SECONDS, MAX_SLUG_LENGTH, MAX_USERNAME_LENGTH
+
+Seconds = Annotated[int, Field(ge=0, le=MAX_SECONDS, json_schema_extra={"format": "int64"})]
+Moment = Annotated[int, Field(ge=0, le=MAX_MOMENT)]
+
+
+class EventSerializer(Schema):
+    """A viewer watched a movie from `start` to `at`, moments of the movie in seconds."""
+
+    user: str = Field(min_length=1, max_length=MAX_USERNAME_LENGTH, description="Letters, digits and @ . + - _ only.")
+    slug: str = Field(
+        min_length=1, max_length=MAX_SLUG_LENGTH, pattern="^[-a-zA-Z0-9_]+$", description="The movie's slug."
+    )
+    at: Moment = Field(description="The moment that the viewing reached.")
+    start: Moment = Field(0, description="The moment where it began, not greater than `at`.")
+    id: UUID = Field(default_factory=uuid7, description="The idempotency key: each id is counted once.")
+    occurred_at: AwareDatetime = Field(
+        default_factory=lambda: datetime.now(UTC), description="When it was watched; now, when it is left out."
+    )
+    received_at: AwareDatetime = Field(description="When it was counted.", json_schema_extra={"readOnly": True})
+
+
+class EventPage(Schema):
+    """A page of the ledger, newest first, with the addresses of the pages around it."""
+
+    next: str | None
+    previous: str | None
+    results: list[EventSerializer]
+
+
+class UserTotalWatchTimeSerializer(Schema):
+    """What a viewer watched of all movies, in seconds."""
+
+    username: str
+    total_watch_time: Seconds
+
+
+class MovieTotalWatchTimeSerializer(Schema):
+    """What all viewers watched of a movie, in seconds."""
+
+    title: str
+    slug: str
+    total_watch_time: Seconds
+
+
+class UserMovieTotalWatchTimeSerializer(Schema):
+    """What a viewer watched of a movie, in seconds."""
+
+    get_total_watch_time_per_user_movie: Seconds
+
+
+class Problem(Schema):
+    """What went wrong."""
+
+    detail: str
+
+
+class FieldProblem(Schema):
+    """What is wrong with one field; with all of it, when the field is "event"."""
+
+    field: str
+    message: str
+
+
+class InvalidData(Problem):
+    """What is wrong with the request, field by field."""
+
+    errors: list[FieldProblem]
+
+
+class NotStored(Problem):
+    """The event is not known to be stored. Repeat it with this id, and it is counted once."""
+
+    id: UUID
