@@ -128,7 +128,7 @@ def _serialize(event: Event) -> EventSerializer:
 
 @api.post(
     "/",
-    response={200: str, 400: InvalidData, 413: Problem, 415: Problem, 503: NotStored},
+    response={200: str, 400: InvalidData, 411: Problem, 413: Problem, 415: Problem, 503: NotStored},
     operation_id="create_event",
     openapi_extra={"requestBody": {"required": True, "content": dict.fromkeys((JSON, *FORMS), EVENT_BODY)}},
 )
@@ -146,7 +146,9 @@ def create_event(request: HttpRequest) -> HttpResponse:
 
 def _fields(request: HttpRequest) -> object:
     """Return the decoded body. Raises HttpError and InvalidEvent when there is no decoding it."""
-    if int(request.META.get("CONTENT_LENGTH") or 0) > (settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0):
+    if "Transfer-Encoding" in request.headers:
+        raise HttpError(411, "Send a Content-Length")  # Django reads no body without one
+    if int(request.headers.get("Content-Length") or 0) > (settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0):
         raise HttpError(413, "The body is too large")
     if request.content_type in FORMS:
         return _form(request)
@@ -157,10 +159,9 @@ def _fields(request: HttpRequest) -> object:
 
 def _form(request: HttpRequest) -> dict[str, object]:
     try:
-        fields = request.POST.items()
+        return dict(request.POST.items())
     except (BadRequest, MultiPartParserError, SuspiciousOperation):
         raise InvalidEvent([FieldError("event", "form_invalid", "The body is no valid form")]) from None
-    return {name: value for name, value in fields if value}  # an input left empty was not filled in
 
 
 def _json(body: bytes) -> object:
