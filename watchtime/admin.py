@@ -1,0 +1,134 @@
+"""The admin. The ledger and every total are only read here: the fold alone writes them.
+
+Each page costs about the same on a table of any size: it counts no further than it
+lists, and searches by what an index finds.
+"""
+
+from typing import Any, cast
+from uuid import UUID
+
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin
+from django.core.paginator import Paginator
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.utils.functional import cached_property
+
+from watchtime.models import CustomUser, Event, Movie, WatchTime
+
+MAX_LISTED = 10_000
+
+admin.site.site_header = admin.site.site_title = "Watch time"
+admin.site.index_title = "Viewers, movies and what was watched"
+
+
+class CappedPaginator(Paginator):  # type: ignore[type-arg]
+    """Lists and counts the first MAX_LISTED rows only; those further down are found by a search."""
+
+    @cached_property
+    def count(self) -> int:
+        """Return the number of rows, MAX_LISTED where there are more."""
+        return cast("QuerySet[Any]", self.object_list)[:MAX_LISTED].count()
+
+
+class LargeTableAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Newest first, with nothing on a page that reads the whole table."""
+
+    ordering = ("-pk",)
+    paginator = CappedPaginator
+    show_full_result_count = False
+    list_per_page = 50
+    list_max_show_all = 0
+
+
+class NamedAdmin(LargeTableAdmin):
+    """A viewer or a movie. Its name stays what the events call it, and one with events stays."""
+
+    name: str
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
+        return ["total_watch_time", *([self.name] if obj else [])]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        # The page that asks for confirmation would list every event of it.
+        return obj is not None and not obj.events.exists() and super().has_delete_permission(request, obj)
+
+
+@admin.register(CustomUser)
+class CustomUserAdmin(NamedAdmin, UserAdmin):  # type: ignore[type-arg]
+    """Viewers and staff, who are the same to Django."""
+
+    name = "username"
+    list_display = ("username", "total_watch_time", "is_staff", "date_joined")
+    list_filter = ("is_staff",)
+    sortable_by = ("username", "total_watch_time")
+    search_fields = ("username__startswith",)
+    search_help_text = "The beginning of a username"
+    fieldsets = (*(UserAdmin.fieldsets or ()), ("Watched", {"fields": ("total_watch_time",)}))
+
+
+@admin.register(Movie)
+class MovieAdmin(NamedAdmin):
+    """Movies: the titles are given here."""
+
+    name = "slug"
+    fields = ("title", "slug", "total_watch_time")
+    list_display = ("slug", "title", "total_watch_time")
+    sortable_by = ("slug", "total_watch_time")
+    search_fields = ("slug__startswith",)
+    search_help_text = "The beginning of a slug"
+
+
+class ReadOnlyAdmin(LargeTableAdmin):
+    """Rows of viewers and movies, only to be read, and found by a viewer's or a movie's full name."""
+
+    list_select_related = ("user", "movie")
+    sortable_by = ()
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Return the rows of the viewer of this name, else of the movie.
+
+        Looked up first: with both conditions in one query, no index would do.
+        """
+        if search_term:
+            user = CustomUser.objects.filter(username=search_term).values_list("pk").first()
+            movie = Movie.objects.filter(slug=search_term).values_list("pk").first()
+            queryset = queryset.filter(user=user[0]) if user else queryset.filter(movie=movie[0] if movie else None)
+        return queryset, False
+
+
+@admin.register(WatchTime)
+class WatchTimeAdmin(ReadOnlyAdmin):
+    """What each viewer watched of each movie."""
+
+    list_display = ("user", "movie", "total", "last_moment")
+    search_fields = ("user",)
+    search_help_text = "A username or a movie's slug"
+
+
+@admin.register(Event)
+class EventAdmin(ReadOnlyAdmin):
+    """The ledger."""
+
+    list_display = ("event_id", "user", "movie", "start", "at", "occurred_at", "received_at")
+    search_fields = ("event_id",)
+    search_help_text = "An event's id, a username or a movie's slug"
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        try:
+            return queryset.filter(event_id=UUID(search_term)), False
+        except ValueError:
+            return super().get_search_results(request, queryset, search_term)
