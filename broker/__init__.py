@@ -37,7 +37,9 @@ def open_broker(url: str, queue: str) -> Broker:
     if scheme in {"amqp", "amqps"}:
         from broker.rabbitmq import RabbitMQClient
 
-        return RabbitMQClient(url, queue, publish_timeout=settings.PUBLISH_TIMEOUT)
+        return RabbitMQClient(
+            url, queue, publish_timeout=settings.PUBLISH_TIMEOUT, max_length=settings.BROKER_MAX_LENGTH
+        )
     raise BrokerMisconfigured(f"BROKER_URL must start with database://, amqp:// or amqps://, not {scheme or 'nothing'}")
 
 

@@ -40,7 +40,6 @@ HEARTBEAT = 4  # seconds; pika gives a silent peer up after this and 5 more
 CONNECT_TIMEOUT = 5.0
 CLOSE_TIMEOUT = 3.0
 MAX_UNCONFIRMED = 50_000  # messages in memory that wait for their confirm
-MAX_LENGTH = 5_000_000  # messages in the queue; above it publishers are refused
 # A killed consumer counts as a delivery of all that it held, so good messages must survive many
 # of them; only one that kills its consumer every time reaches the limit.
 DELIVERY_LIMIT = 100
@@ -51,8 +50,9 @@ REASON = "x-reason"
 class RabbitMQClient(Broker):
     """Publishes to and consumes from RabbitMQ. `url` may name several nodes, separated by commas."""
 
-    def __init__(self, url: str, queue: str, *, publish_timeout: float) -> None:
+    def __init__(self, url: str, queue: str, *, publish_timeout: float, max_length: int) -> None:
         super().__init__(queue)
+        self._topology = _topology(queue, self.dead_queue, max_length)
         self._nodes = cycle([_parameters(node) for node in url.split(",")])
         self._publish_timeout = publish_timeout
         self._lock = threading.Lock()
@@ -60,6 +60,8 @@ class RabbitMQClient(Broker):
         self._pauses = pauses()
 
     def publish(self, messages: Sequence[bytes]) -> None:
+        if not messages:
+            return
         deadline = time.monotonic() + self._publish_timeout
         session = self._publisher()
         session.wait_until_ready(self._publish_timeout)
@@ -80,7 +82,7 @@ class RabbitMQClient(Broker):
             return session
 
     def _open(self, consume: str | None = None, prefetch: int = 0, delay: float = 0) -> "_Session":
-        return _Session(next(self._nodes), _topology(self.queue, self.dead_queue), consume, prefetch, delay)
+        return _Session(next(self._nodes), self._topology, consume, prefetch, delay)
 
     def subscribe(self, queue: str, prefetch: int) -> Subscription:
         session = self._open(queue, prefetch)
@@ -273,6 +275,9 @@ class _Session:
         except Exception as error:
             logger.exception("the connection to RabbitMQ failed")
             self._on_end(BrokerUnavailable(f"the connection to RabbitMQ failed: {error!r}"))
+        finally:
+            if self._connection is not None:
+                self._connection.ioloop.close()
 
     def _on_call(self, callback: Callable[[], object]) -> None:
         try:
@@ -386,7 +391,7 @@ def _parameters(url: str) -> pika.URLParameters:
     return parameters
 
 
-def _topology(queue: str, dead_queue: str) -> dict[str, dict[str, Any]]:
+def _topology(queue: str, dead_queue: str, max_length: int) -> dict[str, dict[str, Any]]:
     """Return both queues' arguments. At-least-once dead-lettering needs reject-publish.
 
     https://www.rabbitmq.com/docs/quorum-queues#dead-lettering
@@ -397,7 +402,7 @@ def _topology(queue: str, dead_queue: str) -> dict[str, dict[str, Any]]:
         queue: {
             **quorum,
             "x-overflow": "reject-publish",
-            "x-max-length": MAX_LENGTH,
+            "x-max-length": max_length,
             "x-delivery-limit": DELIVERY_LIMIT,
             "x-dead-letter-exchange": "",
             "x-dead-letter-routing-key": dead_queue,
@@ -415,7 +420,14 @@ def _explain(reason: BaseException, was_ready: bool) -> BrokerError:
         )
     if isinstance(reason, (ProbableAuthenticationError, ProbableAccessDeniedError, AuthenticationError)):
         return BrokerMisconfigured("RabbitMQ refuses the user, the password or the virtual host of BROKER_URL")
-    return BrokerUnavailable(f"RabbitMQ is not available: {reason!r}")
+    return BrokerUnavailable(f"RabbitMQ is not available: {_root(reason)}")
+
+
+def _root(error: BaseException) -> BaseException:
+    """Return the first cause, which pika wraps in up to three errors of its own."""
+    wrapped = [*getattr(error, "exceptions", ()), getattr(error, "exception", None), *error.args]
+    causes = [cause for cause in wrapped if isinstance(cause, BaseException)]
+    return _root(causes[-1]) if causes else error
 
 
 def _dead_letter(delivery: Delivery) -> DeadLetter:

@@ -86,6 +86,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 BROKER_URL = env.str("BROKER_URL", default="database://")
 BROKER_QUEUE = env.str("BROKER_QUEUE", default="watch-time.events")
+BROKER_MAX_LENGTH = env.int("BROKER_MAX_LENGTH", default=5_000_000)
 PUBLISH_TIMEOUT = env.float("PUBLISH_TIMEOUT", default=5.0)
 CONSUMER_BATCH_SIZE = env.int("CONSUMER_BATCH_SIZE", default=1000)
 CONSUMER_LINGER_MS = env.int("CONSUMER_LINGER_MS", default=50)

@@ -1,0 +1,170 @@
+"""What is RabbitMQ's own: confirms, returns, topology, reconnecting."""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from urllib.parse import urlsplit
+
+import pika
+import pytest
+
+from broker.errors import BrokerError, BrokerMisconfigured, BrokerUnavailable
+from broker.rabbitmq import DELIVERY_LIMIT, RabbitMQClient
+from tests import services
+
+
+def client(queue: str, url: str = services.RABBITMQ_URL, max_length: int = 1000) -> RabbitMQClient:
+    return RabbitMQClient(url, queue, publish_timeout=5, max_length=max_length)
+
+
+@pytest.fixture
+def broker(rabbitmq_queue: str) -> Iterator[RabbitMQClient]:
+    with closing(client(rabbitmq_queue)) as opened:
+        yield opened
+
+
+def depth(queue: str) -> int:
+    with services.raw_channel() as channel:
+        return int(channel.queue_declare(queue, passive=True).method.message_count)
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 10) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return condition()
+
+
+def test_messages_are_persistent_in_durable_quorum_queues(broker: RabbitMQClient) -> None:
+    broker.publish([b"one"])
+    with services.raw_channel() as channel:
+        # Declaring with other arguments is refused: these are the ones the queues have.
+        for name, arguments in broker._topology.items():
+            assert arguments["x-queue-type"] == "quorum"
+            channel.queue_declare(name, durable=True, arguments=dict(arguments))
+        _, properties, body = channel.basic_get(broker.queue, auto_ack=True)
+    assert (properties.delivery_mode, body) == (pika.DeliveryMode.Persistent.value, b"one")
+
+
+def test_any_number_of_threads_publish_at_once(broker: RabbitMQClient) -> None:
+    errors: list[BaseException] = []
+
+    def work(number: int) -> None:
+        try:
+            for n in range(20):
+                broker.publish([b"%d-%d" % (number, n)])
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(32)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert depth(broker.queue) == 640
+    assert sum(thread.name == "rabbitmq-io" for thread in threading.enumerate()) == 1, "one connection"
+
+
+def test_a_deleted_queue_is_no_false_yes_and_the_next_publish_declares_it_again(broker: RabbitMQClient) -> None:
+    broker.publish([b"one"])
+    with services.raw_channel() as channel:
+        channel.queue_delete(broker.queue)
+    with pytest.raises(BrokerUnavailable, match="no such queue"):
+        broker.publish([b"two"])
+    broker.publish([b"three"])
+    assert depth(broker.queue) == 1
+
+
+def test_a_full_queue_refuses_and_takes_again_when_there_is_room(rabbitmq_queue: str) -> None:
+    with closing(client(rabbitmq_queue, max_length=10)) as broker:
+        with pytest.raises(BrokerUnavailable, match="full"):
+            for _ in range(100):
+                broker.publish([b"x"] * 5)
+        with services.raw_channel() as channel:
+            channel.queue_purge(rabbitmq_queue)
+        broker.publish([b"room"])
+
+
+def test_a_queue_with_other_properties_is_one_clear_error(rabbitmq_queue: str) -> None:
+    with services.raw_channel() as channel:
+        channel.queue_declare(rabbitmq_queue, durable=True)
+    with closing(client(rabbitmq_queue)) as broker:
+        with pytest.raises(BrokerMisconfigured, match="other properties.*BROKER_QUEUE"):
+            broker.publish([b"x"])
+        with pytest.raises(BrokerMisconfigured, match="other properties"):
+            broker.subscribe(rabbitmq_queue, 10)
+
+
+def test_a_wrong_password_is_one_clear_error(rabbitmq_queue: str) -> None:
+    wrong = urlsplit(services.RABBITMQ_URL)._replace(netloc=f"guest:wrong@{urlsplit(services.RABBITMQ_URL).hostname}")
+    with closing(client(rabbitmq_queue, wrong.geturl())) as broker, pytest.raises(BrokerMisconfigured, match="refuses"):
+        broker.publish([b"x"])
+
+
+def test_nobody_listening_is_an_error_at_once(rabbitmq_queue: str) -> None:
+    with closing(client(rabbitmq_queue, "amqp://127.0.0.1:1/")) as broker:
+        began = time.monotonic()
+        for _ in range(3):
+            with pytest.raises(BrokerUnavailable, match="refused"):
+                broker.publish([b"x"])
+        assert time.monotonic() - began < 5
+
+
+def test_another_node_is_tried_when_one_is_away(rabbitmq_queue: str) -> None:
+    with closing(client(rabbitmq_queue, f"amqp://127.0.0.1:1/,{services.RABBITMQ_URL}")) as broker:
+        with pytest.raises(BrokerUnavailable):
+            broker.publish([b"x"])
+        broker.publish([b"x"])
+        assert depth(rabbitmq_queue) == 1
+
+
+def test_a_lost_connection_is_replaced_and_its_tags_are_not_used_again(broker: RabbitMQClient) -> None:
+    broker.publish([b"1", b"2"])
+    subscription = broker.subscribe(broker.queue, 10)
+    held = subscription.receive(10, 5)
+    with services.raw_channel() as channel:
+        channel.queue_delete(broker.queue)  # cancels the consumer, which ends its session
+
+    def ended() -> bool:
+        try:
+            subscription.receive(1, 0.1)
+        except BrokerUnavailable:
+            return True
+        return False
+
+    assert eventually(ended)
+    with pytest.raises(BrokerUnavailable):
+        subscription.acknowledge(held)
+    subscription.close()
+
+
+def test_what_rabbitmq_gives_up_is_a_dead_letter(broker: RabbitMQClient) -> None:
+    """A message that kills its consumer each time reaches the delivery limit, and is kept."""
+    broker.publish([b"killer"])
+    with services.raw_channel() as channel:
+        for _ in range(DELIVERY_LIMIT + 1):
+            assert eventually(lambda: depth(broker.queue) == 1)
+            method, _, _ = channel.basic_get(broker.queue)
+            channel.basic_nack(method.delivery_tag, requeue=True)
+    assert eventually(lambda: len(broker.list_dead_letters(10)) == 1)
+    (letter,) = broker.list_dead_letters(10)
+    assert letter.body == b"killer"
+    assert "delivery_limit" in letter.reason
+
+
+def test_a_forked_child_opens_a_connection_of_its_own(broker: RabbitMQClient) -> None:
+    broker.publish([b"parent"])
+    child = os.fork()
+    if child == 0:
+        try:
+            broker.publish([b"child"])
+            os._exit(0)
+        except BrokerError:
+            os._exit(1)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    broker.publish([b"parent again"])
+    assert depth(broker.queue) == 3
