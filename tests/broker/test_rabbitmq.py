@@ -78,11 +78,15 @@ def test_a_deleted_queue_is_no_false_yes_and_the_next_publish_declares_it_again(
     assert depth(broker.queue) == 1
 
 
+def fill(broker: RabbitMQClient) -> None:
+    for _ in range(100):
+        broker.publish([b"x"] * 5)
+
+
 def test_a_full_queue_refuses_and_takes_again_when_there_is_room(rabbitmq_queue: str) -> None:
     with closing(client(rabbitmq_queue, max_length=10)) as broker:
         with pytest.raises(BrokerUnavailable, match="full"):
-            for _ in range(100):
-                broker.publish([b"x"] * 5)
+            fill(broker)
         with services.raw_channel() as channel:
             channel.queue_purge(rabbitmq_queue)
         broker.publish([b"room"])
@@ -92,7 +96,7 @@ def test_a_queue_with_other_properties_is_one_clear_error(rabbitmq_queue: str) -
     with services.raw_channel() as channel:
         channel.queue_declare(rabbitmq_queue, durable=True)
     with closing(client(rabbitmq_queue)) as broker:
-        with pytest.raises(BrokerMisconfigured, match="other properties.*BROKER_QUEUE"):
+        with pytest.raises(BrokerMisconfigured, match=r"other properties.*BROKER_QUEUE"):
             broker.publish([b"x"])
         with pytest.raises(BrokerMisconfigured, match="other properties"):
             broker.subscribe(rabbitmq_queue, 10)
