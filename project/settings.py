@@ -1,7 +1,10 @@
 """Every setting of the service. The only file that reads the environment; .env.example lists it."""
 
+import logging
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -15,6 +18,19 @@ DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = env.str("SECRET_KEY", default="insecure-key-for-debug-only" if DEBUG else "")
 if not SECRET_KEY:
     raise ImproperlyConfigured("Set SECRET_KEY in the environment or in .env (or DEBUG=true for development).")
+
+
+def _number(name: str, default: float, read: Callable[..., float]) -> Any:
+    """Read a number that is not negative. Raises ImproperlyConfigured, by its name."""
+    try:
+        value = read(name, default=default)
+    except ValueError:
+        value = -1
+    if value < 0:
+        raise ImproperlyConfigured(f"{name} must be a number and not negative, not {env.str(name)!r}")
+    return value
+
+
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 
 INSTALLED_APPS = [
@@ -59,8 +75,10 @@ TEMPLATES = [
     },
 ]
 
-DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'db.sqlite3'}")}
-_database = DATABASES["default"]
+_database = env.db_url("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'db.sqlite3'}")
+if _database.get("ENGINE") not in {"django.db.backends.sqlite3", "django.db.backends.postgresql"}:
+    raise ImproperlyConfigured("DATABASE_URL must start with sqlite:/// or postgres://")
+DATABASES = {"default": _database}
 _database.update(CONN_MAX_AGE=60, CONN_HEALTH_CHECKS=True)
 if _database["ENGINE"].endswith("sqlite3"):
     # Readers and the one writer go on side by side under WAL. FULL, because NORMAL may lose
@@ -86,15 +104,15 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 BROKER_URL = env.str("BROKER_URL", default="database://")
 BROKER_QUEUE = env.str("BROKER_QUEUE", default="watch-time.events")
-BROKER_MAX_LENGTH = env.int("BROKER_MAX_LENGTH", default=5_000_000)
-PUBLISH_TIMEOUT = env.float("PUBLISH_TIMEOUT", default=5.0)
-CONSUMER_BATCH_SIZE = env.int("CONSUMER_BATCH_SIZE", default=1000)
-CONSUMER_LINGER_MS = env.int("CONSUMER_LINGER_MS", default=50)
+BROKER_MAX_LENGTH = _number("BROKER_MAX_LENGTH", 5_000_000, env.int)
+PUBLISH_TIMEOUT = _number("PUBLISH_TIMEOUT", 5.0, env.float)
+CONSUMER_BATCH_SIZE = _number("CONSUMER_BATCH_SIZE", 1000, env.int)
+CONSUMER_LINGER_MS = _number("CONSUMER_LINGER_MS", 50, env.int)
 
 HOST = env.str("HOST", default="127.0.0.1")
-PORT = env.int("PORT", default=8000)
-WEB_WORKERS = env.int("WEB_WORKERS", default=1)
-WEB_THREADS = env.int("WEB_THREADS", default=16)
+PORT = _number("PORT", 8000, env.int)
+WEB_WORKERS = _number("WEB_WORKERS", 1, env.int)
+WEB_THREADS = _number("WEB_THREADS", 16, env.int)
 
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
@@ -114,6 +132,8 @@ if HTTPS:
 X_FRAME_OPTIONS = "DENY"
 
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO").upper()
+if LOG_LEVEL not in logging.getLevelNamesMapping():
+    raise ImproperlyConfigured(f"LOG_LEVEL must be DEBUG, INFO, WARNING or ERROR, not {LOG_LEVEL}")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

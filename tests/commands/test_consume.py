@@ -1,0 +1,67 @@
+"""`consume` as a process: it drains when told to stop, and says what is wrong in one line."""
+
+import re
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.judge import count
+from tests.factories import event
+from tests.processes import Environment, environment, manage, running, wait_for
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Environment:
+    env = environment(DATABASE_URL=f"sqlite:///{tmp_path / 'db.sqlite3'}")
+    manage(env, "migrate")
+    return env
+
+
+def publish(env: Environment, tmp_path: Path, events: int) -> None:
+    file = tmp_path / "events.jsonl"
+    file.write_bytes(b"\n".join(event(at=n).encode() for n in range(events)))
+    manage(env, "publish_events", str(file))
+
+
+@pytest.mark.parametrize(("command", "number"), [("consume", signal.SIGTERM), ("consume_rabbitmq", signal.SIGINT)])
+def test_a_signal_finishes_the_batch_in_hand(
+    service: Environment, tmp_path: Path, command: str, number: signal.Signals
+) -> None:
+    publish(service, tmp_path, 3000)
+    url = service["DATABASE_URL"]
+    with running({**service, "CONSUMER_BATCH_SIZE": "100"}, command) as consumer:
+        wait_for(lambda: count(url, "watchtime_event"), 30, "the first batch is counted")
+        consumer.send_signal(number)
+        assert consumer.wait(5) == 0
+    counted = count(url, "watchtime_event")
+    assert counted % 100 == 0
+    assert counted + count(url, "broker_message") == 3000, "what was counted was acknowledged"
+
+
+def test_work_is_logged_when_nobody_watches(service: Environment, tmp_path: Path) -> None:
+    publish(service, tmp_path, 50)
+    log = tmp_path / "log"
+    with log.open("w") as stderr, running(service, "consume", stderr=stderr):
+        wait_for(lambda: count(service["DATABASE_URL"], "watchtime_event") == 50, 30, "all is counted")
+    assert re.search(r"folded 50 events \(\d+ a second\), 0 repeats, 0 dead letters", log.read_text())
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"BROKER_URL": "redis://localhost"}, "BROKER_URL must start with"),
+        ({"BROKER_URL": "amqp://guest:wrong@127.0.0.1:5672/"}, "RabbitMQ refuses the user"),
+        ({"SECRET_KEY": ""}, "Set SECRET_KEY"),
+        ({"CONSUMER_BATCH_SIZE": "many"}, "CONSUMER_BATCH_SIZE"),
+        ({"CONSUMER_LINGER_MS": "-1"}, "CONSUMER_LINGER_MS"),
+        ({"LOG_LEVEL": "LOUD"}, "LOG_LEVEL"),
+        ({"DATABASE_URL": "mysql://localhost/x"}, "DATABASE_URL"),
+        ({"DATABASE_URL": "nonsense"}, "DATABASE_URL"),
+    ],
+)
+def test_a_mistake_in_the_settings_is_one_line(service: Environment, settings: dict[str, str], message: str) -> None:
+    done = manage({**service, **settings}, "consume", check=False)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert re.search(message, done.stderr)

@@ -1,0 +1,64 @@
+"""The service's commands as real processes, each with an environment of its own."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import IO
+
+from tests.services import ROOT
+
+Environment = dict[str, str]
+STOP_TIMEOUT = 15.0
+
+
+def environment(**settings: str) -> Environment:
+    """Return the environment of a process that reads these settings, and nobody's .env."""
+    base = {key: value for key, value in os.environ.items() if key in {"PATH", "HOME", "LANG", "TMPDIR"}}
+    own = {"SECRET_KEY": "only-for-tests-" + "x" * 50, "DEBUG": "false", "ALLOWED_HOSTS": "127.0.0.1,localhost"}
+    return {**base, **own, **settings}
+
+
+def manage(env: Environment, *arguments: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
+    """Run a command to its end."""
+    done = subprocess.run(
+        [sys.executable, "manage.py", *arguments], cwd=ROOT, env=env, capture_output=True, text=True, timeout=120
+    )
+    assert not check or done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+@contextmanager
+def running(env: Environment, *arguments: str, stderr: IO[str] | None = None) -> Iterator["subprocess.Popen[str]"]:
+    """Run a command meanwhile; at the end it is told to stop, and killed when it does not."""
+    process = subprocess.Popen([sys.executable, "manage.py", *arguments], cwd=ROOT, env=env, text=True, stderr=stderr)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def wait_for(condition: Callable[[], object], seconds: float, what: str) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
+        time.sleep(0.05)
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
