@@ -114,6 +114,13 @@ PORT = _number("PORT", 8000, env.int)
 WEB_WORKERS = _number("WEB_WORKERS", 1, env.int)
 WEB_THREADS = _number("WEB_THREADS", 16, env.int)
 
+# What a GraphQL client may ask for at once.
+GRAPHQL_PAGE_SIZE = 20  # items of a connection when neither first nor last is given
+GRAPHQL_MAX_PAGE_SIZE = 100
+GRAPHQL_MAX_COUNT = 100_000  # items that totalCount counts at most; it is null above
+GRAPHQL_MAX_EVENTS = 1000  # events in one publishEvents
+GRAPHQL_MAX_BODY = 2 * 2**20  # bytes; 1,000 events of the longest fields, all escaped, fit in
+
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_I18N = False

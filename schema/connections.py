@@ -1,0 +1,174 @@
+"""Relay connections over querysets, and lists under many parents in one statement."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any, Generic, Protocol, cast
+
+import strawberry
+from django.conf import settings
+from django.db.models import Count, Model, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from strawberry import relay
+from strawberry.relay import NodeType
+
+from schema.pagination import Window
+from watchtime.models import MAX_SECONDS, CustomUser, Movie, WatchTime
+
+_BATCH = "_schema_batch"
+_PARENTS: dict[str, type[CustomUser | Movie]] = {"user": CustomUser, "movie": Movie}
+
+
+class Source(Protocol):
+    """Where a connection gets its rows from."""
+
+    def read(self, window: Window) -> Sequence[Model]:
+        """Return the rows of the window and one more, as `Window.cut` does."""
+
+    def count(self) -> int:
+        """Return how many rows there are, counting no further than one above the setting."""
+
+
+@strawberry.type(name="Connection", description="A page of a list.")
+class Connection(Generic[NodeType]):
+    """A page of a source, read when a field needs it."""
+
+    source: strawberry.Private[Source]
+    window: strawberry.Private[Window]
+
+    @strawberry.field(description="The items of this page with their cursors.")
+    def edges(self) -> list[relay.Edge[NodeType]]:
+        """Return the rows of the page in the list's order."""
+        rows = self.window.in_order(self._rows)
+        return [relay.Edge(node=cast("NodeType", row), cursor=self.window.order.cursor(row)) for row in rows]
+
+    @strawberry.field(description="Where this page begins and ends, and whether there are more.")
+    def page_info(self) -> relay.PageInfo:
+        """Return the cursors of both ends."""
+        rows = self.window.in_order(self._rows)
+        previous, following = self.window.neighbours(self._rows)
+        ends = [self.window.order.cursor(row) for row in (rows[:1] + rows[-1:])]
+        return relay.PageInfo(
+            has_next_page=following,
+            has_previous_page=previous,
+            start_cursor=ends[0] if ends else None,
+            end_cursor=ends[-1] if ends else None,
+        )
+
+    @strawberry.field(description="How many items the whole list has; null when too many to count in passing.")
+    def total_count(self) -> int | None:
+        """Return the length of the list, which no other field computes."""
+        count = self.source.count()
+        return None if count > settings.GRAPHQL_MAX_COUNT else count
+
+    @cached_property
+    def _rows(self) -> Sequence[Model]:
+        return self.source.read(self.window)
+
+
+class Rows:
+    """A source that is a queryset; what it reads is remembered as read together."""
+
+    def __init__(self, queryset: QuerySet[Any]) -> None:
+        self.queryset = queryset
+
+    def read(self, window: Window) -> Sequence[Model]:
+        """Read the window in one statement."""
+        rows = window.cut(self.queryset)
+        remember_together(rows)
+        return rows
+
+    def count(self) -> int:
+        """Count up to one more than the setting, so that a ledger of any size costs the same."""
+        return self.queryset.order_by()[: settings.GRAPHQL_MAX_COUNT + 1].count()
+
+
+class Batch:
+    """Objects that were read together, whose own lists are read together, too.
+
+    Without it a list under each of a hundred users would be a hundred statements.
+    """
+
+    def __init__(self, objects: Sequence[Model]) -> None:
+        self.objects = {item.pk: item for item in objects}
+        self.pages: dict[Window, dict[Any, list[WatchTime]]] = {}
+
+    @classmethod
+    def of(cls, item: Model) -> "Batch":
+        """Return the batch that the object was read in."""
+        batch = item.__dict__.get(_BATCH)
+        return batch if isinstance(batch, cls) else cls([item])
+
+    @cached_property
+    def counts(self) -> dict[Any, int]:
+        """How many watch times each object has."""
+        name = _name_of(self.objects.values())
+        rows = WatchTime.objects.filter(**{f"{name}__in": list(self.objects)}).values_list(name)
+        return dict(rows.annotate(count=Count("pk")))
+
+    def page(self, window: Window) -> dict[Any, list[WatchTime]]:
+        """Return the window of every object's watch times, by the object's pk."""
+        if window not in self.pages:
+            self.pages[window] = self._read(window)
+        return self.pages[window]
+
+    def _read(self, window: Window) -> dict[Any, list[WatchTime]]:
+        name = _name_of(self.objects.values())
+        pages: dict[Any, list[WatchTime]] = {pk: [] for pk in self.objects}
+        other = "movie" if name == "user" else "user"
+        rows = window.restrict(_first_of_each(name, self.objects, window)).select_related(other)
+        for row in rows:
+            pk = getattr(row, f"{name}_id")
+            setattr(row, name, self.objects[pk])
+            pages[pk].append(row)
+        remember_together(list(rows))
+        return pages
+
+
+class WatchTimesOf:
+    """A source that is the watch times of one user or movie."""
+
+    def __init__(self, parent: Model) -> None:
+        self.parent = parent
+        self.batch = Batch.of(parent)
+
+    def read(self, window: Window) -> Sequence[Model]:
+        """Read the window for every object of the batch, once."""
+        return self.batch.page(window)[self.parent.pk]
+
+    def count(self) -> int:
+        """Count for every object of the batch, once."""
+        return self.batch.counts.get(self.parent.pk, 0)
+
+
+def remember_together(rows: Sequence[Model]) -> None:
+    """Make a batch of rows, and one of each related object that came along with them."""
+    _mark(rows)
+    if rows and not hasattr(rows[0], "total_watch_time"):
+        for name in ("user", "movie"):
+            related = [getattr(row, name) for row in rows]
+            _mark([item for item in related if _BATCH not in item.__dict__])
+
+
+def _mark(objects: Sequence[Model]) -> None:
+    batch = Batch(objects)
+    for item in objects:
+        item.__dict__[_BATCH] = batch
+
+
+def _name_of(objects: Any) -> str:
+    return "movie" if next(iter(objects))._meta.model_name == "movie" else "user"
+
+
+def _first_of_each(name: str, parents: Any, window: Window) -> QuerySet[WatchTime]:
+    """Return the first rows of the window under each parent.
+
+    The end of each parent's part is one index look-up; a window function would
+    read and number the whole history of every parent.
+    """
+    sign = -1 if window.descending else 1
+    parents_of = _PARENTS[name].objects.filter(pk__in=list(parents))
+    own = window.restrict(WatchTime.objects.filter(**{name: OuterRef("pk")}))
+    end = Coalesce(Subquery(own.values("pk")[window.size : window.size + 1]), sign * MAX_SECONDS)
+    lookup = "watch_times__pk__gte" if window.descending else "watch_times__pk__lte"
+    part: Any = parents_of.filter(**{lookup: end}).values("watch_times__pk")
+    return WatchTime.objects.filter(pk__in=part)

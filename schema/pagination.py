@@ -1,0 +1,131 @@
+"""Pages of a list: cursors, and the part of a queryset that a page is.
+
+A page starts behind a row's values (keyset), not behind a number of rows
+(offset), so the thousandth page costs what the first one does.
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self, TypeVar
+
+from django.conf import settings
+from django.db.models import F, Model, Q, QuerySet
+from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan, TupleLessThan
+
+from schema.errors import BadUserInput, sent
+from watchtime.models import MAX_SECONDS
+
+Row = TypeVar("Row", bound=Model)
+
+
+@dataclass(frozen=True)
+class Order:
+    """A total order of a table that has an index: its columns, all ascending or all descending."""
+
+    name: str
+    columns: tuple[str, ...]
+    descending: bool = False
+    kind: type = int
+
+    def beyond(self, values: Sequence[int | str], *, descending: bool) -> Q | TupleLessThan | TupleGreaterThan:
+        """Return the condition that a row comes after the one with these values.
+
+        A row comparison, because a database reads `(a, b) < (x, y)` off an index,
+        and not `a < x OR (a = x AND b < y)`.
+        """
+        if len(self.columns) == 1:
+            return Q(**{f"{self.columns[0]}__{'lt' if descending else 'gt'}": values[0]})
+        compare = TupleLessThan if descending else TupleGreaterThan
+        return compare(Tuple(*(F(column) for column in self.columns)), tuple(values))
+
+    def cursor(self, row: Model) -> str:
+        """Return the cursor of a row: opaque to clients, and only good for this order."""
+        values = [getattr(row, column) for column in self.columns]
+        return base64.urlsafe_b64encode(json.dumps([self.name, *values], separators=(",", ":")).encode()).decode()
+
+    def values(self, cursor: str, argument: str) -> tuple[int | str, ...]:
+        """Return what `cursor` made a cursor of.
+
+        Raises BadUserInput, naming the argument, for anything that is no cursor of this order.
+        """
+        try:
+            name, *values = json.loads(base64.b64decode(cursor.encode("ascii"), altchars=b"-_", validate=True))
+        except (ValueError, TypeError, RecursionError, binascii.Error):
+            name, values = None, []
+        if name != self.name or len(values) != len(self.columns) or not all(map(self._is_key, values)):
+            raise BadUserInput(f"{argument} is not a cursor of this list in this order.")
+        return tuple(values)
+
+    def _is_key(self, value: object) -> bool:
+        if type(value) is not self.kind:
+            return False
+        return is_storable(value) if isinstance(value, str) else isinstance(value, int) and 0 <= value <= MAX_SECONDS
+
+
+def is_storable(text: str) -> bool:
+    """Whether a database can hold the text: no NUL, no lone surrogate."""
+    return "\0" not in text and not any("\ud800" <= char <= "\udfff" for char in text)
+
+
+@dataclass(frozen=True)
+class Window:
+    """Which part of a list a client asked for."""
+
+    order: Order
+    size: int
+    after: tuple[int | str, ...] | None = None
+    before: tuple[int | str, ...] | None = None
+    backwards: bool = False
+
+    @classmethod
+    def of(cls, order: Order, first: int | None, after: str | None, last: int | None, before: str | None) -> Self:
+        """Make a window of a connection's arguments.
+
+        Raises BadUserInput when they contradict each other, are too large or hold no cursor.
+        """
+        first, after, last, before = (sent(value) for value in (first, after, last, before))
+        if first is not None and last is not None:
+            raise BadUserInput("Give first or last, not both.")
+        size, name = (first, "first") if last is None else (last, "last")
+        if size is not None and not 0 <= size <= settings.GRAPHQL_MAX_PAGE_SIZE:
+            raise BadUserInput(f"{name} must be 0 to {settings.GRAPHQL_MAX_PAGE_SIZE}.")
+        return cls(
+            order=order,
+            size=settings.GRAPHQL_PAGE_SIZE if size is None else size,
+            after=None if after is None else order.values(after, "after"),
+            before=None if before is None else order.values(before, "before"),
+            backwards=last is not None,
+        )
+
+    @property
+    def descending(self) -> bool:
+        """Whether the rows are to be read from large to small."""
+        return self.order.descending != self.backwards
+
+    def restrict(self, rows: QuerySet[Row]) -> QuerySet[Row]:
+        """Return the rows between the cursors, in the direction of reading."""
+        if self.after is not None:
+            rows = rows.filter(self.order.beyond(self.after, descending=self.order.descending))
+        if self.before is not None:
+            rows = rows.filter(self.order.beyond(self.before, descending=not self.order.descending))
+        sign = "-" if self.descending else ""
+        return rows.order_by(*(f"{sign}{column}" for column in self.order.columns))
+
+    def cut(self, rows: QuerySet[Row]) -> list[Row]:
+        """Read the page, and one row more, which tells whether there is another page."""
+        return list(self.restrict(rows)[: self.size + 1])
+
+    def in_order(self, rows: Sequence[Row]) -> list[Row]:
+        """Return what `cut` read in the list's own order, without the row too many."""
+        page = list(rows[: self.size])
+        return page[::-1] if self.backwards else page
+
+    def neighbours(self, rows: Sequence[Any]) -> tuple[bool, bool]:
+        """Return whether there are rows before and after the page that `cut` read."""
+        more = len(rows) > self.size
+        if self.backwards:
+            return more, self.before is not None
+        return self.after is not None, more

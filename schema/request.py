@@ -1,0 +1,108 @@
+"""GraphQL requests as HTTP carries them (https://graphql.github.io/graphql-over-http/draft/)."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.http import HttpRequest
+
+from schema.errors import ApiError, ErrorCode
+
+LONGEST_INT = 40  # digits; a longer one becomes a float, which no Int takes
+
+
+class RequestError(ApiError):
+    """A request that is refused before its document is looked at, with the HTTP status that says so."""
+
+    def __init__(self, status: int, message: str, code: ErrorCode = ErrorCode.BAD_REQUEST) -> None:
+        super().__init__(code, message)
+        self.status = status
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What a client wants to have executed."""
+
+    query: str | None
+    variables: dict[str, Any] | None
+    name: str | None
+    extensions: dict[str, Any] | None
+
+    @classmethod
+    def of(cls, params: object) -> "Operation":
+        """Make an operation of a decoded request body.
+
+        Raises RequestError when a parameter has the wrong type.
+        """
+        if not isinstance(params, dict):
+            raise RequestError(400, "The body must be a JSON object.")
+        for name, kind, words in _PARAMETERS:
+            if not isinstance(params.get(name), kind | None):
+                raise RequestError(400, f"{name} must be {words}.")
+        return cls(params.get("query"), params.get("variables"), params.get("operationName"), params.get("extensions"))
+
+
+_PARAMETERS: tuple[tuple[str, type, str], ...] = (
+    ("query", str, "a string"),
+    ("variables", dict, "an object"),
+    ("operationName", str, "a string"),
+    ("extensions", dict, "an object"),
+)
+
+
+def read(request: HttpRequest) -> Operation:
+    """Return what the request asks for.
+
+    Raises RequestError when it is no GraphQL request.
+    """
+    if request.method == "GET":
+        params: dict[str, Any] = {name: request.GET.get(name) or None for name in ("query", "operationName")}
+        params |= {name: _decode(request.GET.get(name) or "null") for name in ("variables", "extensions")}
+        return Operation.of(params)
+    if request.content_type != "application/json" or (request.encoding or "utf-8").lower() not in ("utf-8", "utf8"):
+        raise RequestError(415, "Send application/json in UTF-8.")
+    refuse_other_sites(request)
+    return Operation.of(_decode(_body(request)))
+
+
+def refuse_other_sites(request: HttpRequest) -> None:
+    """Refuse what a browser sends, with its user's cookies, for a page of another site.
+
+    Clients without a session cookie act for nobody and need no token; that a
+    body must be JSON keeps plain forms out.
+    Raises RequestError for a session cookie that comes from another origin.
+    """
+    if settings.SESSION_COOKIE_NAME not in request.COOKIES:
+        return
+    origin = request.headers.get("Origin") or _origin(request.headers.get("Referer", ""))
+    own = f"{request.scheme}://{request.get_host()}"
+    foreign = origin not in ("", own, *settings.CSRF_TRUSTED_ORIGINS)
+    if foreign or (request.headers.get("Sec-Fetch-Site", "none") == "cross-site" and not origin):
+        raise RequestError(403, "Cookies of another site are not accepted.", ErrorCode.FORBIDDEN)
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
+
+
+def _body(request: HttpRequest) -> bytes:
+    limit = settings.GRAPHQL_MAX_BODY
+    declared = request.META.get("CONTENT_LENGTH") or "0"
+    body = b"" if declared.isdecimal() and int(declared[:20]) > limit else request.read(limit + 1)
+    if (not body and declared != "0") or len(body) > limit:
+        raise RequestError(413, f"The body must have at most {limit:,} bytes.", ErrorCode.TOO_LARGE)
+    return body
+
+
+def _decode(body: bytes | str) -> object:
+    try:
+        return json.loads(body if isinstance(body, str) else body.decode(), parse_int=_integer)
+    except (ValueError, RecursionError):
+        raise RequestError(400, "The request is not JSON in UTF-8.") from None
+
+
+def _integer(digits: str) -> int | float:
+    return int(digits) if len(digits) <= LONGEST_INT else float(digits)

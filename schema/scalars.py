@@ -1,0 +1,47 @@
+"""The scalars, and how their values are read."""
+
+from datetime import datetime
+from typing import NewType
+from uuid import UUID
+
+import strawberry
+from strawberry.exceptions import StrawberryInputCoercionError
+from strawberry.types.scalar import ScalarDefinition
+
+MAX_TEXT = 100
+Seconds = NewType("Seconds", int)
+
+
+def _text(value: object) -> str:
+    """Pass a string on as it came: the event contract judges it, so that its error has a path."""
+    if not isinstance(value, str) or len(value) > MAX_TEXT:
+        raise StrawberryInputCoercionError(f"Expected a string of at most {MAX_TEXT} characters.")
+    return value
+
+
+def _not_an_input(value: object) -> int:
+    raise StrawberryInputCoercionError("Seconds are an output only.")
+
+
+SCALARS: dict[object, ScalarDefinition] = {
+    Seconds: strawberry.scalar(
+        name="Seconds",
+        description="A number of seconds: a JSON integer of up to 64 bits, so more than an `Int` holds.",
+        serialize=int,
+        parse_value=_not_an_input,
+    ),
+    UUID: strawberry.scalar(
+        name="UUID",
+        description="A UUID, such as `01890a5d-ac96-774b-bcce-b302099a8057`.",
+        specified_by_url="https://www.rfc-editor.org/rfc/rfc9562",
+        serialize=str,
+        parse_value=_text,
+    ),
+    datetime: strawberry.scalar(
+        name="DateTime",
+        description="An RFC 3339 time with its offset, such as `2026-01-31T20:15:00+01:00`.",
+        specified_by_url="https://www.rfc-editor.org/rfc/rfc3339",
+        serialize=datetime.isoformat,
+        parse_value=_text,
+    ),
+}

@@ -1,0 +1,115 @@
+"""The objects of the graph: what clients can read of a user, a movie, a watch time and an event."""
+
+from datetime import datetime
+from enum import Enum
+from typing import Annotated, cast
+from uuid import UUID
+
+import strawberry
+import strawberry_django
+from strawberry import UNSET, relay
+
+from schema.connections import Connection, WatchTimesOf
+from schema.pagination import Order, Window
+from schema.scalars import Seconds
+from watchtime import models
+
+First = Annotated[int | None, strawberry.argument(description="How many items to read from the start.")]
+After = Annotated[str | None, strawberry.argument(description="The cursor behind which to start.")]
+Last = Annotated[int | None, strawberry.argument(description="How many items to read from the end.")]
+Before = Annotated[str | None, strawberry.argument(description="The cursor before which to end.")]
+
+BY_ID = Order("ID", ("id",))
+NEWEST_FIRST = Order("NEWEST", ("id",), descending=True)
+_MOST_WATCHED = Order("TOTAL_WATCH_TIME_DESC", ("total_watch_time", "id"), descending=True)
+_LEAST_WATCHED = Order("TOTAL_WATCH_TIME_ASC", ("total_watch_time", "id"))
+
+
+@strawberry.enum(description="The orders of the list of users.")
+class UserOrder(Enum):
+    """Each has an index."""
+
+    TOTAL_WATCH_TIME_DESC = strawberry.enum_value(_MOST_WATCHED, description="Those who watched most come first.")
+    TOTAL_WATCH_TIME_ASC = strawberry.enum_value(_LEAST_WATCHED, description="Those who watched least come first.")
+    USERNAME_ASC = strawberry.enum_value(Order("USERNAME_ASC", ("username",), kind=str), description="From A to Z.")
+    USERNAME_DESC = strawberry.enum_value(
+        Order("USERNAME_DESC", ("username",), descending=True, kind=str), description="From Z to A."
+    )
+
+
+@strawberry.enum(description="The orders of the list of movies.")
+class MovieOrder(Enum):
+    """Each has an index."""
+
+    TOTAL_WATCH_TIME_DESC = strawberry.enum_value(_MOST_WATCHED, description="The most watched come first.")
+    TOTAL_WATCH_TIME_ASC = strawberry.enum_value(_LEAST_WATCHED, description="The least watched come first.")
+    SLUG_ASC = strawberry.enum_value(Order("SLUG_ASC", ("slug",), kind=str), description="By slug, from A to Z.")
+    SLUG_DESC = strawberry.enum_value(
+        Order("SLUG_DESC", ("slug",), descending=True, kind=str), description="By slug, from Z to A."
+    )
+
+
+def _pk(root: "models.CustomUser") -> strawberry.ID:
+    return strawberry.ID(str(root.pk))
+
+
+@strawberry_django.type(models.CustomUser, description="A viewer.")
+class User(relay.Node):
+    """A viewer, with the total of all movies."""
+
+    pk: strawberry.ID = strawberry.field(resolver=_pk, description="The primary key in the service's database.")
+    username: str = strawberry_django.field(description="The unique name of the viewer.")
+    total_watch_time: Seconds = strawberry_django.field(description="How long this viewer watched, of all movies.")
+
+    @strawberry.field(description="What this viewer watched, movie by movie, in the order of first views.")
+    def watch_times(
+        self, first: First = UNSET, after: After = UNSET, last: Last = UNSET, before: Before = UNSET
+    ) -> "Connection[WatchTime]":
+        """Return a page of the viewer's watch times."""
+        return Connection(
+            source=WatchTimesOf(cast("models.CustomUser", self)), window=Window.of(BY_ID, first, after, last, before)
+        )
+
+
+@strawberry_django.type(models.Movie, description="A movie.")
+class Movie(relay.Node):
+    """A movie, with the total of all viewers."""
+
+    pk: strawberry.ID = strawberry.field(resolver=_pk, description="The primary key in the service's database.")
+    title: str = strawberry_django.field(description="The movie's title; empty when nobody has entered it yet.")
+    slug: str = strawberry_django.field(description="The unique name of the movie in URLs and events.")
+    total_watch_time: Seconds = strawberry_django.field(description="How long this movie was watched, by all viewers.")
+
+    @strawberry.field(description="Who watched this movie, viewer by viewer, in the order of first views.")
+    def watch_times(
+        self, first: First = UNSET, after: After = UNSET, last: Last = UNSET, before: Before = UNSET
+    ) -> "Connection[WatchTime]":
+        """Return a page of the movie's watch times."""
+        return Connection(
+            source=WatchTimesOf(cast("models.Movie", self)), window=Window.of(BY_ID, first, after, last, before)
+        )
+
+
+@strawberry_django.type(models.WatchTime, description="What one viewer watched of one movie.")
+class WatchTime(relay.Node):
+    """A viewer and a movie, with their total."""
+
+    user: User = strawberry_django.field(description="Who watched.")
+    movie: Movie = strawberry_django.field(description="What was watched.")
+    last_moment: int = strawberry_django.field(description="The furthest moment of the movie reached, in seconds.")
+    total_watch_time: Seconds = strawberry_django.field(
+        field_name="total", description="How long this viewer watched this movie, repeated parts included."
+    )
+
+
+@strawberry_django.type(models.Event, description="A stretch of viewing, as it was reported and counted.")
+class Event(relay.Node):
+    """A row of the ledger."""
+
+    event_id: UUID = strawberry_django.field(description="The idempotency key that the event was published with.")
+    user: User = strawberry_django.field(description="Who watched.")
+    movie: Movie = strawberry_django.field(description="What was watched.")
+    start: int = strawberry_django.field(description="Where the stretch began, in seconds into the movie.")
+    at: int = strawberry_django.field(description="The moment that it reached, in seconds into the movie.")
+    occurred_at: datetime = strawberry_django.field(description="When it was watched.")
+    received_at: datetime = strawberry_django.field(description="When it was counted.")

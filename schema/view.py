@@ -1,0 +1,102 @@
+"""The GraphQL endpoint: GraphQL over HTTP, in JSON whatever happens."""
+
+import json
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.views.decorators.csrf import csrf_exempt
+from strawberry.exceptions import MissingQueryError
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
+from strawberry.types import ExecutionResult
+from strawberry.types.graphql import OperationType
+
+from schema.errors import public
+from schema.explorer import explorer
+from schema.request import Operation, RequestError, read
+from schema.schema import schema
+
+JSON = "application/json"
+GRAPHQL_JSON = "application/graphql-response+json"
+_ALLOWED = {"GET": {OperationType.QUERY}, "POST": {OperationType.QUERY, OperationType.MUTATION}}
+
+
+@csrf_exempt  # schema.request.refuse_other_sites is the protection: API clients have no cookies and no token
+def graphql(request: HttpRequest) -> HttpResponseBase:
+    """Answer a GraphQL request, or a browser that only looks."""
+    if request.method == "GET" and "query" not in request.GET and _prefers_html(request):
+        return explorer(request)
+    try:
+        if request.method not in ("GET", "POST"):
+            raise RequestError(405, "Use GET or POST.")
+        return _answer(request, execute(request, read(request)))
+    except RequestError as error:
+        return _refusal(request, error)
+
+
+def execute(request: HttpRequest, operation: Operation) -> dict[str, Any]:
+    """Execute an operation and return its result as the specification shapes it.
+
+    Raises RequestError when there is no operation that may be executed.
+    """
+    try:
+        result = schema.execute_sync(
+            operation.query,
+            variable_values=operation.variables,
+            operation_name=operation.name,
+            context_value={"request": request},
+            allowed_operation_types=_ALLOWED[request.method or ""],
+        )
+    except MissingQueryError:
+        raise RequestError(400, "Give the document as query.") from None
+    except CannotGetOperationTypeError:
+        raise RequestError(400, "The document has no such operation; name one of its operations.") from None
+    except InvalidOperationTypeError:
+        raise RequestError(405, "Mutations need POST.") from None
+    return _shape(result)
+
+
+def _shape(result: ExecutionResult) -> dict[str, Any]:
+    """Return the response map; without data when nothing was executed."""
+    if not result.errors:
+        return {"data": result.data}
+    errors = [public(error) for error in result.errors]
+    if result.data is None and not any("path" in error for error in errors):
+        return {"errors": errors}
+    return {"errors": errors, "data": result.data}
+
+
+def _answer(request: HttpRequest, response: dict[str, Any]) -> HttpResponse:
+    """Return a result in the media type that the client prefers.
+
+    In application/json a refused document has status 200, as the specification
+    has it for the sake of old clients.
+    """
+    content_type = _media_type(request)
+    refused = "data" not in response and content_type == GRAPHQL_JSON
+    return HttpResponse(
+        _encode(response), content_type=f"{content_type}; charset=utf-8", status=400 if refused else 200
+    )
+
+
+def _refusal(request: HttpRequest, error: RequestError) -> HttpResponse:
+    content_type = f"{_media_type(request)}; charset=utf-8"
+    response = HttpResponse(_encode({"errors": [public(error)]}), content_type=content_type, status=error.status)
+    if error.status == 405:
+        response["Allow"] = "POST" if request.method == "GET" else "GET, POST"
+    return response
+
+
+def _encode(response: dict[str, Any]) -> str:
+    return json.dumps(response, separators=(",", ":"))
+
+
+def _media_type(request: HttpRequest) -> str:
+    if GRAPHQL_JSON not in request.META.get("HTTP_ACCEPT", ""):
+        return JSON
+    return request.get_preferred_type([GRAPHQL_JSON, JSON]) or JSON
+
+
+def _prefers_html(request: HttpRequest) -> bool:
+    if "text/html" not in request.META.get("HTTP_ACCEPT", ""):
+        return False
+    return request.get_preferred_type(["text/html", JSON, GRAPHQL_JSON]) == "text/html"
