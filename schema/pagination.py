@@ -19,6 +19,7 @@ from schema.errors import BadUserInput, sent
 from watchtime.models import MAX_SECONDS
 
 Row = TypeVar("Row", bound=Model)
+Condition = Q | TupleLessThan | TupleGreaterThan
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Order:
     descending: bool = False
     kind: type = int
 
-    def beyond(self, values: Sequence[int | str], *, descending: bool) -> Q | TupleLessThan | TupleGreaterThan:
+    def beyond(self, values: Sequence[int | str], *, descending: bool) -> Condition:
         """Return the condition that a row comes after the one with these values.
 
         A row comparison, because a database reads `(a, b) < (x, y)` off an index,
@@ -105,14 +106,19 @@ class Window:
         """Whether the rows are to be read from large to small."""
         return self.order.descending != self.backwards
 
+    def bounds(self) -> list[Condition]:
+        """Return the conditions that a row lies between the cursors."""
+        descending, conditions = self.order.descending, []
+        if self.after is not None:
+            conditions.append(self.order.beyond(self.after, descending=descending))
+        if self.before is not None:
+            conditions.append(self.order.beyond(self.before, descending=not descending))
+        return conditions
+
     def restrict(self, rows: QuerySet[Row]) -> QuerySet[Row]:
         """Return the rows between the cursors, in the direction of reading."""
-        if self.after is not None:
-            rows = rows.filter(self.order.beyond(self.after, descending=self.order.descending))
-        if self.before is not None:
-            rows = rows.filter(self.order.beyond(self.before, descending=not self.order.descending))
         sign = "-" if self.descending else ""
-        return rows.order_by(*(f"{sign}{column}" for column in self.order.columns))
+        return rows.filter(*self.bounds()).order_by(*(f"{sign}{column}" for column in self.order.columns))
 
     def cut(self, rows: QuerySet[Row]) -> list[Row]:
         """Read the page, and one row more, which tells whether there is another page."""

@@ -9,7 +9,7 @@ import strawberry
 import strawberry_django
 from strawberry import UNSET, relay
 
-from schema.connections import Connection, WatchTimesOf
+from schema.connections import BY_ID, Connection, WatchTimesOf
 from schema.pagination import Order, Window
 from schema.scalars import Seconds
 from watchtime import models
@@ -19,7 +19,6 @@ After = Annotated[str | None, strawberry.argument(description="The cursor behind
 Last = Annotated[int | None, strawberry.argument(description="How many items to read from the end.")]
 Before = Annotated[str | None, strawberry.argument(description="The cursor before which to end.")]
 
-BY_ID = Order("ID", ("id",))
 NEWEST_FIRST = Order("NEWEST", ("id",), descending=True)
 _MOST_WATCHED = Order("TOTAL_WATCH_TIME_DESC", ("total_watch_time", "id"), descending=True)
 _LEAST_WATCHED = Order("TOTAL_WATCH_TIME_ASC", ("total_watch_time", "id"))
