@@ -1,6 +1,6 @@
 # Everything runs from a virtual environment of the checkout's own; a stamp remembers what it was made of.
 
-PYTHON ?= python3
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 export DJANGO_SETTINGS_MODULE ?= project.settings
@@ -45,9 +45,8 @@ $(VENV)/.dev: requirements-dev.txt requirements.txt constraints.txt | $(VENV)/bi
 
 # The explorer's scripts. Without npm the explorer takes them from a public server instead.
 frontend/.assets: frontend/package.json frontend/package-lock.json
-	@if command -v npm >/dev/null; then npm ci --prefix frontend --silent --no-audit --no-fund; \
-	else echo "npm is not installed: GraphiQL will load its scripts from the internet"; fi
-	@touch $@
+	@if command -v npm >/dev/null && npm ci --prefix frontend --silent --no-audit --no-fund; then touch $@; \
+	else echo "No npm, or it failed: GraphiQL will load its scripts from the internet."; fi
 
 clean:
 	rm -rf $(VENV) staticfiles frontend/node_modules frontend/.assets

@@ -1,5 +1,6 @@
 """Fixtures that every test may use."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +12,13 @@ from tests.settings import ON_POSTGRESQL, SQLITE_FILE
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if ON_POSTGRESQL and item.get_closest_marker("django_db"):
         services.require(services.postgresql_answers(), f"PostgreSQL at {services.POSTGRESQL_URL}")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Where nothing may be missing, a skip is a failure, whatever its reason."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("REQUIRE_SERVICES") == "1" and reporter is not None and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_unconfigure() -> None:
