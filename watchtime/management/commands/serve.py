@@ -1,5 +1,6 @@
 """`manage.py serve`: the web server, the one for production."""
 
+import socket
 from typing import Any
 
 from django.conf import settings
@@ -13,18 +14,27 @@ class Command(BaseCommand):
     help = "Serve the API on HOST and PORT with WEB_WORKERS processes of WEB_THREADS threads each."
 
     def handle(self, **_options: Any) -> None:
+        _require_free_port()
+        Granian(
+            "project.wsgi:application",
+            address=settings.HOST,
+            port=settings.PORT,
+            interface=Interfaces.WSGI,
+            workers=settings.WEB_WORKERS,
+            blocking_threads=settings.WEB_THREADS,
+            backpressure=4 * settings.WEB_THREADS,
+            respawn_failed_workers=True,
+            websockets=False,
+            log_level=LogLevels.error,
+        ).serve()
+
+
+def _require_free_port() -> None:
+    """Raise CommandError when the port is taken: granian's workers would share it with whoever has it."""
+    family = socket.AF_INET6 if ":" in settings.HOST else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port that was just left is free
         try:
-            Granian(
-                "project.wsgi:application",
-                address=settings.HOST,
-                port=settings.PORT,
-                interface=Interfaces.WSGI,
-                workers=settings.WEB_WORKERS,
-                blocking_threads=settings.WEB_THREADS,
-                backpressure=4 * settings.WEB_THREADS,
-                respawn_failed_workers=True,
-                websockets=False,
-                log_level=LogLevels.warning,
-            ).serve()
-        except OSError as error:
+            probe.bind((settings.HOST, settings.PORT))
+        except (OSError, OverflowError) as error:
             raise CommandError(f"cannot listen on {settings.HOST}:{settings.PORT}: {error}") from error

@@ -1,0 +1,87 @@
+"""`up` and `serve` as processes: an event in over HTTP, the totals out, whatever is killed."""
+
+import json
+import os
+import signal
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.processes import Environment, answers, environment, free_port, manage, running, wait_for
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Environment:
+    env = environment(DATABASE_URL=f"sqlite:///{tmp_path / 'db.sqlite3'}", PORT=str(free_port()))
+    manage(env, "migrate")
+    return env
+
+
+@pytest.fixture
+def up(service: Environment) -> Iterator[int]:
+    """Run the service; give the process id of `up`."""
+    with running(service, "up") as process:
+        wait_for(lambda: answers(int(service["PORT"])), 60, "the server listens")
+        yield process.pid
+        process.terminate()
+        assert process.wait(10) == 0
+        assert not answers(int(service["PORT"])), "the server stopped, too"
+
+
+def get(service: Environment, path: str, body: object = None) -> Any:
+    """Send a GET, or a POST where there is a body; return the decoded answer."""
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{service['PORT']}{path}",
+        data=None if body is None else json.dumps(body).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=10) as response:
+        return json.load(response)
+
+
+def total(service: Environment, user: str) -> int | None:
+    answer = get(service, "/graphql/", {"query": f'{{ userTotalWatchTime(username: "{user}") {{ totalWatchTime }} }}'})
+    viewer = answer["data"]["userTotalWatchTime"]
+    return viewer and int(viewer["totalWatchTime"])
+
+
+def children(pid: int) -> dict[str, int]:
+    """Return the processes that `up` started, by the name of their command."""
+    pids = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return {Path(f"/proc/{child}/cmdline").read_text().split("\0")[2]: int(child) for child in pids}
+
+
+def test_an_event_in_is_a_total_out(service: Environment, up: int) -> None:
+    query = 'mutation { publishEvent(event: {user: "anna", slug: "alien", at: 60}) { id userErrors { message } } }'
+    answer = get(service, "/graphql/", {"query": query})
+    assert answer["data"]["publishEvent"]["userErrors"] == []
+    wait_for(lambda: total(service, "anna") == 60, 5, "the total moves")
+
+
+def test_a_killed_consumer_is_started_again_and_nothing_is_lost(service: Environment, up: int) -> None:
+    consumer = children(up)["consume"]
+    os.kill(consumer, signal.SIGKILL)
+    assert get(service, "/", {"user": "ben", "slug": "alien", "at": 7}) == "ok"
+    wait_for(lambda: total(service, "ben") == 7, 60, "the total moves")
+    assert children(up)["consume"] != consumer
+
+
+def test_ctrl_c_stops_both(service: Environment) -> None:
+    with running(service, "up") as process:
+        wait_for(lambda: answers(int(service["PORT"])), 60, "the server listens")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 0
+    assert not answers(int(service["PORT"]))
+
+
+@pytest.mark.parametrize("command", ["serve", "up"])
+def test_a_port_that_is_taken_is_one_clear_error(service: Environment, command: str) -> None:
+    with running(service, "serve"):
+        wait_for(lambda: answers(int(service["PORT"])), 60, "the server listens")
+        done = manage(service, command, check=False)
+    assert done.returncode == 1
+    assert f"127.0.0.1:{service['PORT']}" in done.stderr
+    assert "Traceback" not in done.stderr
