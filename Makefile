@@ -18,6 +18,9 @@ test: $(VENV)/.dev frontend/.assets
 	$(BIN)/pytest
 	TEST_DATABASE=postgresql $(BIN)/pytest -m django_db
 
+bench: $(VENV)/.dev
+	$(BIN)/python -m bench
+
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .

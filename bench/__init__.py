@@ -1,0 +1,1 @@
+"""Benchmarks: ratios of things measured in turns within one run. `python -m bench --help`."""

@@ -1,0 +1,35 @@
+"""`python -m bench [NAME ...] [--scale N]`: measure, and print what was found beside what is to be reached."""
+
+import argparse
+import importlib
+import os
+import signal
+import sys
+
+from bench.report import print_table, progress
+
+BENCHMARKS = ("drain", "halves", "publishers", "consumers", "memory")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(BENCHMARKS)}; all by default")
+    parser.add_argument(
+        "--scale",
+        type=float,
+        default=float(os.environ.get("BENCH_SCALE", "1")),
+        help="how much of the full work: 0.1 takes two minutes, 1 (the default, or BENCH_SCALE) all of it",
+    )
+    options = parser.parse_args()
+    if unknown := set(options.names) - set(BENCHMARKS):
+        parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # or what was made would stay
+    rows = []
+    for name in options.names or BENCHMARKS:
+        progress(name)
+        rows += importlib.import_module(f"bench.{name}").run(options.scale)
+    print_table(rows)
+
+
+if __name__ == "__main__":
+    main()

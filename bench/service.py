@@ -1,0 +1,84 @@
+"""A database and queues of a benchmark's own, made for it and removed after it."""
+
+import os
+import secrets
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pika
+import psycopg
+
+ROOT = Path(__file__).resolve().parent.parent
+# The same variables as the tests read.
+POSTGRESQL_URL = os.environ.get("TEST_POSTGRESQL_URL", "postgres://postgres@127.0.0.1:5432/postgres")
+RABBITMQ_URL = os.environ.get("TEST_RABBITMQ_URL", "amqp://guest:guest@127.0.0.1:5672/")
+
+
+@dataclass(frozen=True)
+class Service:
+    """Where the service keeps its data: what its processes find in their environment."""
+
+    database_url: str
+    broker_url: str
+    queue: str
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        return {
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "project.settings",
+            "SECRET_KEY": secrets.token_urlsafe(50),
+            "DEBUG": "false",
+            "HTTPS": "false",
+            "ALLOWED_HOSTS": "127.0.0.1",
+            "DATABASE_URL": self.database_url,
+            "BROKER_URL": self.broker_url,
+            "BROKER_QUEUE": self.queue,
+            "LOG_LEVEL": "WARNING",
+        }
+
+    def manage(self, *command: str) -> None:
+        subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, env=self.environment, check=True)
+
+    def execute(self, *statements: str) -> None:
+        """Execute SQL on PostgreSQL, each statement in a transaction of its own."""
+        with psycopg.connect(self.database_url, autocommit=True) as connection:
+            for statement in statements:
+                connection.execute(statement)
+
+    def settle(self) -> None:
+        """Do what autovacuum does in its time, so that no measurement depends on when it came."""
+        self.execute("VACUUM ANALYZE")
+
+
+@contextmanager
+def on_servers() -> Iterator[Service]:
+    """Give a service on PostgreSQL and RabbitMQ."""
+    name = f"bench_{secrets.token_hex(6)}"
+    with psycopg.connect(POSTGRESQL_URL, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    service = Service(urlsplit(POSTGRESQL_URL)._replace(path=f"/{name}").geturl(), RABBITMQ_URL, f"{name}.events")
+    try:
+        service.manage("migrate", "--verbosity", "0")
+        yield service
+    finally:
+        with psycopg.connect(POSTGRESQL_URL, autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        with pika.BlockingConnection(pika.URLParameters(RABBITMQ_URL)) as broker:
+            for queue in (f"{name}.events", f"{name}.dead"):
+                broker.channel().queue_delete(queue)
+
+
+@contextmanager
+def embedded() -> Iterator[Service]:
+    """Give a service on SQLite with the embedded queue."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as directory:
+        service = Service(f"sqlite:///{directory}/db.sqlite3", "database://", "bench.events")
+        service.manage("migrate", "--verbosity", "0")
+        yield service
