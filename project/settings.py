@@ -115,11 +115,22 @@ WEB_WORKERS = _number("WEB_WORKERS", 1, env.int)
 WEB_THREADS = _number("WEB_THREADS", 16, env.int)
 
 # What a GraphQL client may ask for at once.
+GRAPHQL_INTROSPECTION = env.bool("GRAPHQL_INTROSPECTION", default=True)  # off: no field suggestions either
 GRAPHQL_PAGE_SIZE = 20  # items of a connection when neither first nor last is given
 GRAPHQL_MAX_PAGE_SIZE = 100
 GRAPHQL_MAX_COUNT = 100_000  # items that totalCount counts at most; it is null above
 GRAPHQL_MAX_EVENTS = 1000  # events in one publishEvents
 GRAPHQL_MAX_BODY = 2 * 2**20  # bytes; 1,000 events of the longest fields, all escaped, fit in
+GRAPHQL_MAX_DOCUMENT = 100_000  # characters
+GRAPHQL_MAX_TOKENS = 2000
+GRAPHQL_MAX_DEPTH = 15
+GRAPHQL_MAX_SELECTIONS = 1000  # each fragment counted as often as it is spread
+GRAPHQL_MAX_ALIASES = 30
+GRAPHQL_MAX_DIRECTIVES = 30
+GRAPHQL_MAX_DUPLICATES = 100  # fields asked for once more in the same selection
+GRAPHQL_MAX_COST = 10_000  # fields in the answer
+GRAPHQL_MAX_ERRORS = 5  # that validation reports before it stops
+GRAPHQL_TIMEOUT = 10.0  # seconds that an operation may run
 
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"

@@ -1,11 +1,13 @@
 """What clients are told when something goes wrong."""
 
 import logging
+import re
 from enum import Enum
 from typing import Any
 from uuid import uuid4
 
 import strawberry
+from django.conf import settings
 from graphql import GraphQLError, GraphQLSyntaxError
 from strawberry import UNSET
 from strawberry.exceptions import StrawberryInputCoercionError
@@ -13,6 +15,7 @@ from strawberry.exceptions import StrawberryInputCoercionError
 from watchtime.events import FieldError, PublishFailed
 
 LONGEST_MESSAGE = 500
+_SUGGESTION = re.compile(r" Did you mean [^?]*\?")
 logger = logging.getLogger(__name__)
 
 
@@ -51,18 +54,23 @@ def public(error: GraphQLError) -> dict[str, Any]:
     What no client can have caused is logged under a request id, and only the id is told.
     """
     code = code_of(error)
-    shape: dict[str, Any] = {"message": error.message[:LONGEST_MESSAGE]}
+    shape: dict[str, Any] = {"message": _message(error, code)}
     extensions = {"code": code.name, **(error.extensions or {})}
     if code is ErrorCode.INTERNAL_SERVER_ERROR:
         extensions["requestId"] = uuid4().hex
         logger.error("GraphQL request %s failed", extensions["requestId"], exc_info=error.original_error or error)
-    if code in _FIXED_MESSAGES:
-        shape["message"] = _FIXED_MESSAGES[code]
     if error.locations:
         shape["locations"] = [{"line": place.line, "column": place.column} for place in error.locations]
     if error.path is not None:
         shape["path"] = error.path
     return {**shape, "extensions": extensions}
+
+
+def _message(error: GraphQLError, code: ErrorCode) -> str:
+    if code in _FIXED_MESSAGES:
+        return _FIXED_MESSAGES[code]
+    told = error.message if settings.GRAPHQL_INTROSPECTION else _SUGGESTION.sub("", error.message)
+    return told if len(told) <= LONGEST_MESSAGE else f"{told[:LONGEST_MESSAGE]}..."
 
 
 def code_of(error: GraphQLError) -> ErrorCode:

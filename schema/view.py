@@ -1,6 +1,7 @@
 """The GraphQL endpoint: GraphQL over HTTP, in JSON whatever happens."""
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -17,7 +18,17 @@ from schema.schema import schema
 
 JSON = "application/json"
 GRAPHQL_JSON = "application/graphql-response+json"
+_CHARSETS = ("", "; charset=utf-8")
 _ALLOWED = {"GET": {OperationType.QUERY}, "POST": {OperationType.QUERY, OperationType.MUTATION}}
+
+
+@dataclass
+class Context:
+    """What a request's operations share."""
+
+    request: HttpRequest
+    operation: Operation
+    cost: int = 0
 
 
 @csrf_exempt  # schema.request.refuse_other_sites is the protection: API clients have no cookies and no token
@@ -43,7 +54,7 @@ def execute(request: HttpRequest, operation: Operation) -> dict[str, Any]:
             operation.query,
             variable_values=operation.variables,
             operation_name=operation.name,
-            context_value={"request": request},
+            context_value=Context(request, operation),
             allowed_operation_types=_ALLOWED[request.method or ""],
         )
     except MissingQueryError:
@@ -93,7 +104,10 @@ def _encode(response: dict[str, Any]) -> str:
 def _media_type(request: HttpRequest) -> str:
     if GRAPHQL_JSON not in request.META.get("HTTP_ACCEPT", ""):
         return JSON
-    return request.get_preferred_type([GRAPHQL_JSON, JSON]) or JSON
+    preferred = request.get_preferred_type(
+        [f"{name}{charset}" for name in (GRAPHQL_JSON, JSON) for charset in _CHARSETS]
+    )
+    return preferred.partition(";")[0] if preferred else JSON
 
 
 def _prefers_html(request: HttpRequest) -> bool:

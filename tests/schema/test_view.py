@@ -1,0 +1,254 @@
+"""GraphQL over HTTP: media types, status codes, and an answer in JSON whatever is sent."""
+
+import json
+import logging
+from typing import Any
+
+import pytest
+from django.http import HttpResponse
+from django.test import Client
+from pytest_django import Settings
+
+from tests.schema.conftest import Ask
+from watchtime import totals
+from watchtime.models import CustomUser
+
+NEW = "application/graphql-response+json"
+HELLO = {"query": "{ __typename }"}
+ANSWER = {"data": {"__typename": "Query"}}
+
+
+def code_of(response: HttpResponse) -> str:
+    """Return the code of the only error, having checked that nothing else is in the answer."""
+    body = json.loads(response.content)
+    assert list(body) == ["errors"]
+    (error,) = body["errors"]
+    assert error["message"]
+    code: str = error["extensions"]["code"]
+    return code
+
+
+@pytest.fixture(params=["application/json", NEW])
+def accept(request: pytest.FixtureRequest) -> str:
+    media_type: str = request.param
+    return media_type
+
+
+def test_a_query_is_answered_to_post_and_get(client: Client, accept: str) -> None:
+    posted = client.post("/graphql/", HELLO, content_type="application/json", headers={"Accept": accept})
+    got = client.get("/graphql/", HELLO, headers={"Accept": accept})
+    for response in (posted, got):
+        assert response.status_code == 200
+        assert response["Content-Type"] == f"{accept}; charset=utf-8"
+        assert response.json() == ANSWER
+
+
+@pytest.mark.parametrize(
+    ("accept", "expected"),
+    [
+        ("", "application/json"),
+        ("*/*", "application/json"),
+        ("text/plain", "application/json"),
+        (f"{NEW}, application/json;q=0.9", NEW),
+        (f"application/json, {NEW};q=0.5", "application/json"),
+        (f"{NEW};charset=utf-8", NEW),
+        ("nonsense", "application/json"),
+    ],
+)
+def test_the_media_type_is_what_the_client_prefers(client: Client, accept: str, expected: str) -> None:
+    response = client.post("/graphql/", HELLO, content_type="application/json", headers={"Accept": accept})
+    assert response["Content-Type"].startswith(expected)
+
+
+def test_get_takes_variables_and_an_operation_name(client: Client, ada: CustomUser) -> None:
+    params = {
+        "query": "query A { __typename } query B($u: String!) { userTotalWatchTime(username: $u) { username } }",
+        "operationName": "B",
+        "variables": json.dumps({"u": "ada"}),
+    }
+    assert client.get("/graphql/", params).json() == {"data": {"userTotalWatchTime": {"username": "ada"}}}
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ("{", "GRAPHQL_PARSE_FAILED"),
+        ("{ unknown }", "GRAPHQL_VALIDATION_FAILED"),
+        ("query ($n: Int!) { users(first: $n) { totalCount } }", "BAD_USER_INPUT"),
+    ],
+)
+def test_a_refused_document_has_no_data(client: Client, accept: str, query: str, code: str) -> None:
+    response = client.post("/graphql/", {"query": query}, content_type="application/json", headers={"Accept": accept})
+    assert code_of(response) == code
+    assert response.status_code == (400 if accept == NEW else 200)
+    assert response.json()["errors"][0]["locations"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(b"null", b'"s"', b"123", b"true", b"[]", b"[1]", b"{", b"\xff\xfe", b"[" * 100_000, b"{}", b"x=1"),
+        *(b'{"query": 1}', b'{"query": null}', b'{"query": ""}', b'{"query": ["{a}"]}'),
+        *(b'{"query": "{a}", "variables": 1}', b'{"query": "{a}", "variables": []}'),
+        *(b'{"query": "{a}", "operationName": 1}', b'{"query": "{a}", "extensions": "x"}'),
+        *(b'{"query": "{__typename}", "operationName": "B"}', b'{"query": "query A{__typename} query B{__typename}"}'),
+        *(b'{"query": "fragment A on Query { __typename }"}',),
+    ],
+)
+def test_what_is_no_request_is_a_bad_request(client: Client, accept: str, body: bytes) -> None:
+    response = client.post("/graphql/", body, content_type="application/json", headers={"Accept": accept})
+    assert response.status_code == 400
+    assert response["Content-Type"].startswith(accept)
+    assert code_of(response) == "BAD_REQUEST"
+
+
+def test_an_empty_body_is_refused(client: Client) -> None:
+    response = client.generic("POST", "/graphql/", b"", CONTENT_TYPE="application/json")
+    assert response.status_code == 400
+    assert code_of(response) == "BAD_REQUEST"
+
+
+@pytest.mark.parametrize("params", [{"variables": "{"}, {"variables": "1"}, {"extensions": "[]"}, {"query": ""}])
+def test_bad_parameters_of_get_are_a_bad_request(client: Client, params: dict[str, str]) -> None:
+    assert client.get("/graphql/", {**HELLO, **params}).status_code == 400
+
+
+def test_a_body_that_is_too_large_is_refused(client: Client, settings: Settings) -> None:
+    response = client.post("/graphql/", b" " * 10_000_000, content_type="application/json")
+    assert response.status_code == 413
+    assert code_of(response) == "TOO_LARGE"
+
+
+def test_a_body_that_lies_about_its_length_is_refused(client: Client, settings: Settings) -> None:
+    settings.GRAPHQL_MAX_BODY = 50
+    body = json.dumps(HELLO).encode() + b" " * 50
+    assert client.generic("POST", "/graphql/", body, "application/json", CONTENT_LENGTH="").status_code in (400, 413)
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        *("application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/plain", "text/html", ""),
+        *("application/graphql", "application/json; charset=utf-16", "application/jsonp"),
+    ],
+)
+def test_other_content_types_are_refused(client: Client, content_type: str) -> None:
+    response = client.generic("POST", "/graphql/", json.dumps(HELLO), content_type)
+    assert response.status_code == 415
+    assert code_of(response) == "BAD_REQUEST"
+
+
+@pytest.mark.parametrize("content_type", ["application/json; charset=UTF-8", "application/json; charset=utf8"])
+def test_utf8_may_be_named(client: Client, content_type: str) -> None:
+    assert client.generic("POST", "/graphql/", json.dumps(HELLO), content_type).json() == ANSWER
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"])
+def test_other_methods_are_refused(client: Client, method: str) -> None:
+    response = client.generic(method, "/graphql/", json.dumps(HELLO), "application/json")
+    assert response.status_code == 405
+    assert response["Allow"] == "GET, POST"
+    assert code_of(response) == "BAD_REQUEST"
+
+
+def test_get_does_not_mutate(client: Client) -> None:
+    query = 'mutation { publishEvent(event: {user: "ada", slug: "dune", at: 1}) { id } }'
+    response = client.get("/graphql/", {"query": query})
+    assert response.status_code == 405
+    assert response["Allow"] == "POST"
+    assert code_of(response) == "BAD_REQUEST"
+
+
+def test_a_browser_gets_the_page_and_no_page_hides_an_answer(client: Client) -> None:
+    browser = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+    assert client.get("/graphql/", headers=browser)["Content-Type"].startswith("text/html")
+    assert client.get("/graphql/", HELLO, headers=browser).json() == ANSWER
+    assert client.get("/graphql/").status_code == 400
+
+
+def test_an_unexpected_exception_is_masked_and_logged_with_its_id(
+    client: Client, ask: Ask, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(username: str) -> None:
+        raise RuntimeError("password=hunter2")
+
+    monkeypatch.setattr(totals, "user_total", fail)
+    with caplog.at_level(logging.ERROR):
+        answer = ask('{ userTotalWatchTime(username: "ada") { username } }')
+    (error,) = answer["errors"]
+    assert answer["data"] == {"userTotalWatchTime": None}
+    assert error["extensions"]["code"] == "INTERNAL_SERVER_ERROR"
+    assert error["path"] == ["userTotalWatchTime"]
+    assert "hunter2" not in json.dumps(answer)
+    (record,) = [record for record in caplog.records if record.name == "schema.errors"]
+    assert error["extensions"]["requestId"] in record.getMessage()
+    assert record.exc_info is not None
+    assert "hunter2" in str(record.exc_info[1])
+
+
+def test_long_input_is_not_echoed(ask: Ask) -> None:
+    (error,) = ask("query ($n: Int) { users(first: $n) { totalCount } }", n="x" * 100_000)["errors"]
+    assert error["extensions"]["code"] == "BAD_USER_INPUT"
+    assert len(error["message"]) < 600
+
+
+@pytest.mark.parametrize(
+    "value", ["NaN", "Infinity", "1" + "0" * 5000, "1e400", "9223372036854775808", "407.5", "true"]
+)
+def test_what_json_calls_a_number_need_not_be_an_int(client: Client, value: str) -> None:
+    query = "query ($n: Int) { users(first: $n) { totalCount } }"
+    body = f'{{"query": "{query}", "variables": {{"n": {value}}}}}'
+    response = client.post("/graphql/", body, content_type="application/json")
+    assert code_of(response) == "BAD_USER_INPUT"
+    assert "'$n'" in response.json()["errors"][0]["message"]
+
+
+MUTATION = {"query": 'mutation { publishEvent(event: {user: "", slug: "dune", at: 1}) { userErrors { code } } }'}
+
+
+def post(client: Client, **headers: str) -> HttpResponse:
+    response: Any = client.post("/graphql/", MUTATION, content_type="application/json", headers=headers)
+    return response
+
+
+@pytest.fixture
+def signed_in(ada: CustomUser) -> Client:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(ada)
+    return client
+
+
+def test_a_client_without_cookies_needs_no_token(db: None) -> None:
+    client = Client(enforce_csrf_checks=True)
+    assert post(client).status_code == 200
+    assert post(client, Origin="https://elsewhere.example").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://elsewhere.example"},
+        {"Origin": "null"},
+        {"Origin": "http://testserver:81"},
+        {"Origin": "https://testserver"},
+        {"Referer": "https://elsewhere.example/page"},
+        {"Sec-Fetch-Site": "cross-site"},
+    ],
+)
+def test_a_cookie_from_another_origin_is_refused(signed_in: Client, headers: dict[str, str]) -> None:
+    response = post(signed_in, **headers)
+    assert response.status_code == 403
+    assert code_of(response) == "FORBIDDEN"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"Origin": "http://testserver"}, {"Referer": "http://testserver/graphql/"}, {"Sec-Fetch-Site": "same-origin"}],
+)
+def test_a_cookie_from_our_own_pages_is_fine(signed_in: Client, headers: dict[str, str]) -> None:
+    assert post(signed_in, **headers).status_code == 200
+
+
+def test_a_cookie_from_a_trusted_origin_is_fine(signed_in: Client, settings: Settings) -> None:
+    settings.CSRF_TRUSTED_ORIGINS = ["https://player.example"]
+    assert post(signed_in, Origin="https://player.example").status_code == 200
