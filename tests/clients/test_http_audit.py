@@ -1,0 +1,11 @@
+"""The audit of the GraphQL over HTTP specification's authors, against the real server."""
+
+import json
+
+from tests.clients.conftest import Node
+
+
+def test_every_check_of_the_audit_passes(server: str, node: Node) -> None:
+    verdicts = json.loads(node("audit.mjs", f"{server}/graphql/"))
+    assert [verdict for verdict in verdicts if verdict["status"] != "ok"] == []
+    assert len(verdicts) == 61
