@@ -120,6 +120,7 @@ GRAPHQL_PAGE_SIZE = 20  # items of a connection when neither first nor last is g
 GRAPHQL_MAX_PAGE_SIZE = 100
 GRAPHQL_MAX_COUNT = 100_000  # items that totalCount counts at most; it is null above
 GRAPHQL_MAX_EVENTS = 1000  # events in one publishEvents
+GRAPHQL_MAX_BATCH = 5  # operations in one request; together they may cost what one may
 GRAPHQL_MAX_BODY = 2 * 2**20  # bytes; 1,000 events of the longest fields, all escaped, fit in
 GRAPHQL_MAX_DOCUMENT = 100_000  # characters
 GRAPHQL_MAX_TOKENS = 2000

@@ -1,11 +1,13 @@
 """The one Strawberry extension: parsing and validation, once for each document."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from time import monotonic
 from typing import Any, NamedTuple
 
 from django.conf import settings
+from django.http import HttpRequest
 from graphql import (
     DocumentNode,
     GraphQLError,
@@ -21,8 +23,19 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from schema.errors import ApiError, ErrorCode
 from schema.limits import Cost, Meter, TooLarge, lists_of, parse_document
+from schema.persisted import remember
+from schema.request import Operation
 
 CACHED_DOCUMENTS = 256
+
+
+@dataclass
+class Context:
+    """What the operations of a request share."""
+
+    request: HttpRequest
+    cost: int = 0
+    operation: Operation = field(default_factory=Operation)
 
 
 class Plan(NamedTuple):
@@ -74,6 +87,8 @@ class Guard(SchemaExtension):
         """Report what is invalid, or dearer than allowed with these variables."""
         context = self.execution_context
         context.pre_execution_errors = list(self.plan.errors) or self._too_dear()
+        if not self.plan.errors:
+            remember(context.context.operation)
         yield
 
     def _too_dear(self) -> list[GraphQLError]:

@@ -25,10 +25,10 @@ class RequestError(ApiError):
 class Operation:
     """What a client wants to have executed."""
 
-    query: str | None
-    variables: dict[str, Any] | None
-    name: str | None
-    extensions: dict[str, Any] | None
+    query: str | None = None
+    variables: dict[str, Any] | None = None
+    name: str | None = None
+    extensions: dict[str, Any] | None = None
 
     @classmethod
     def of(cls, params: object) -> "Operation":
@@ -52,8 +52,8 @@ _PARAMETERS: tuple[tuple[str, type, str], ...] = (
 )
 
 
-def read(request: HttpRequest) -> Operation:
-    """Return what the request asks for.
+def read(request: HttpRequest) -> Operation | list[Operation]:
+    """Return what the request asks for: an operation, or a batch of them.
 
     Raises RequestError when it is no GraphQL request.
     """
@@ -64,7 +64,14 @@ def read(request: HttpRequest) -> Operation:
     if request.content_type != "application/json" or (request.encoding or "utf-8").lower() not in ("utf-8", "utf8"):
         raise RequestError(415, "Send application/json in UTF-8.")
     refuse_other_sites(request)
-    return Operation.of(_decode(_body(request)))
+    body = _decode(_body(request))
+    return _batch(body) if isinstance(body, list) else Operation.of(body)
+
+
+def _batch(items: list[Any]) -> list[Operation]:
+    if not 0 < len(items) <= settings.GRAPHQL_MAX_BATCH:
+        raise RequestError(400, f"A batch has 1 to {settings.GRAPHQL_MAX_BATCH} operations.")
+    return [Operation.of(item) for item in items]
 
 
 def refuse_other_sites(request: HttpRequest) -> None:

@@ -1,7 +1,6 @@
 """The GraphQL endpoint: GraphQL over HTTP, in JSON whatever happens."""
 
 import json
-from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -13,49 +12,59 @@ from strawberry.types.graphql import OperationType
 
 from schema.errors import public
 from schema.explorer import explorer
+from schema.guard import Context
+from schema.persisted import with_document
 from schema.request import Operation, RequestError, read
 from schema.schema import schema
 
 JSON = "application/json"
 GRAPHQL_JSON = "application/graphql-response+json"
+_ASKS = {"query", "extensions"}
 _CHARSETS = ("", "; charset=utf-8")
 _ALLOWED = {"GET": {OperationType.QUERY}, "POST": {OperationType.QUERY, OperationType.MUTATION}}
-
-
-@dataclass
-class Context:
-    """What a request's operations share."""
-
-    request: HttpRequest
-    operation: Operation
-    cost: int = 0
 
 
 @csrf_exempt  # schema.request.refuse_other_sites is the protection: API clients have no cookies and no token
 def graphql(request: HttpRequest) -> HttpResponseBase:
     """Answer a GraphQL request, or a browser that only looks."""
-    if request.method == "GET" and "query" not in request.GET and _prefers_html(request):
+    if request.method == "GET" and not _ASKS.intersection(request.GET) and _prefers_html(request):
         return explorer(request)
     try:
         if request.method not in ("GET", "POST"):
             raise RequestError(405, "Use GET or POST.")
-        return _answer(request, execute(request, read(request)))
+        operations = read(request)
+        if isinstance(operations, list):
+            return _answer(request, _execute_batch(request, operations))
+        return _answer(request, execute(Context(request), operations))
     except RequestError as error:
         return _refusal(request, error)
 
 
-def execute(request: HttpRequest, operation: Operation) -> dict[str, Any]:
+def _execute_batch(request: HttpRequest, operations: list[Operation]) -> list[dict[str, Any]]:
+    """Execute operations one after the other; together they may cost what one may."""
+    context, responses = Context(request), []
+    for operation in operations:
+        try:
+            responses.append(execute(context, operation))
+        except RequestError as error:
+            responses.append({"errors": [public(error)]})
+    return responses
+
+
+def execute(context: Context, operation: Operation) -> dict[str, Any]:
     """Execute an operation and return its result as the specification shapes it.
 
     Raises RequestError when there is no operation that may be executed.
     """
+    operation = with_document(operation)
+    context.operation = operation
     try:
         result = schema.execute_sync(
             operation.query,
             variable_values=operation.variables,
             operation_name=operation.name,
-            context_value=Context(request, operation),
-            allowed_operation_types=_ALLOWED[request.method or ""],
+            context_value=context,
+            allowed_operation_types=_ALLOWED[context.request.method or ""],
         )
     except MissingQueryError:
         raise RequestError(400, "Give the document as query.") from None
@@ -76,14 +85,14 @@ def _shape(result: ExecutionResult) -> dict[str, Any]:
     return {"errors": errors, "data": result.data}
 
 
-def _answer(request: HttpRequest, response: dict[str, Any]) -> HttpResponse:
+def _answer(request: HttpRequest, response: dict[str, Any] | list[dict[str, Any]]) -> HttpResponse:
     """Return a result in the media type that the client prefers.
 
     In application/json a refused document has status 200, as the specification
     has it for the sake of old clients.
     """
     content_type = _media_type(request)
-    refused = "data" not in response and content_type == GRAPHQL_JSON
+    refused = isinstance(response, dict) and "data" not in response and content_type == GRAPHQL_JSON
     return HttpResponse(
         _encode(response), content_type=f"{content_type}; charset=utf-8", status=400 if refused else 200
     )
@@ -97,7 +106,7 @@ def _refusal(request: HttpRequest, error: RequestError) -> HttpResponse:
     return response
 
 
-def _encode(response: dict[str, Any]) -> str:
+def _encode(response: object) -> str:
     return json.dumps(response, separators=(",", ":"))
 
 
