@@ -5,7 +5,7 @@ from typing import Annotated
 from uuid import UUID
 
 from ninja import Field, Schema
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, ConfigDict
 from uuid_utils.compat import uuid7
 
 from watchtime.models import MAX_MOMENT, MAX_SECONDS, MAX_SLUG_LENGTH, MAX_USERNAME_LENGTH
@@ -16,6 +16,8 @@ Moment = Annotated[int, Field(ge=0, le=MAX_MOMENT)]
 
 class EventSerializer(Schema):
     """A viewer watched a movie from `start` to `at`, moments of the movie in seconds."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"user": "ann", "slug": "heat", "at": 407}]})
 
     user: str = Field(min_length=1, max_length=MAX_USERNAME_LENGTH, description="Letters, digits and @ . + - _ only.")
     slug: str = Field(

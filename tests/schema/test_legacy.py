@@ -451,6 +451,8 @@ class TestDocument:
         assert set(event["properties"]) == {*WatchEvent.model_fields, "received_at"}
 
     def test_page_has_no_other_host(self, client):
-        page = client.get("/swagger/").content.decode()
+        response = client.get("/swagger/")
+        page = response.content.decode()
         assert "://" not in page
         assert '"validatorUrl": null' in page
+        assert "script-src 'self';" in response["Content-Security-Policy"]
