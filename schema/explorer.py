@@ -1,8 +1,110 @@
-"""The page that a browser gets at the GraphQL endpoint."""
+"""The page that a browser gets at the GraphQL endpoint: GraphiQL, from the service's own files."""
 
+from functools import cache
+from typing import NamedTuple
+
+from django.conf import settings
+from django.contrib.staticfiles import finders
+from django.contrib.staticfiles.storage import staticfiles_storage
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.templatetags.static import static
+from django.utils.cache import patch_vary_headers
+
+CDN = "https://unpkg.com"
+# The editor's fonts and icons are data: URLs in GraphiQL's style sheet.
+POLICY = (
+    "default-src 'self'; script-src 'self'{cdn}; style-src 'self'{cdn}; font-src data:; img-src 'self' data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+class Asset(NamedTuple):
+    """A file of a package on npm, and what its SHA-384 must be when another host sends it."""
+
+    package: str
+    version: str
+    path: str
+    sha384: str
+
+    @property
+    def local_name(self) -> str:
+        """Return the file's name among the static files, where frontend/copy.js puts it."""
+        return f"explorer/vendor/{self.package}/{self.path}"
+
+    @property
+    def cdn_url(self) -> str:
+        return f"{CDN}/{self.package}@{self.version}/{self.path}"
+
+
+STYLES = (
+    Asset(
+        "graphiql",
+        "3.9.0",
+        "graphiql.min.css",
+        "QMux00XgRtwRLSYIY3kw2rj1ovk5AuuliAchk+HSQbqdbGFnz9GYuqIlOqxhwCE2",
+    ),
+    Asset(
+        "@graphiql/plugin-explorer",
+        "1.0.4",
+        "dist/style.css",
+        "5DFJlDPW2tSATRbM8kzoP1j194jexLswuNmClWoRr2Q0x7R68JIQzPHZ02Faktwi",
+    ),
+)
+SCRIPTS = (  # in the order that they need each other
+    Asset(
+        "react",
+        "18.3.1",
+        "umd/react.production.min.js",
+        "DGyLxAyjq0f9SPpVevD6IgztCFlnMF6oW/XQGmfe+IsZ8TqEiDrcHkMLKI6fiB/Z",
+    ),
+    Asset(
+        "react-dom",
+        "18.3.1",
+        "umd/react-dom.production.min.js",
+        "gTGxhz21lVGYNMcdJOyq01Edg0jhn/c22nsx0kyqP0TxaV5WVdsSH1fSDUf5YJj1",
+    ),
+    Asset(
+        "graphiql",
+        "3.9.0",
+        "graphiql.min.js",
+        "8NGfVj4CVlqHajlZj+bPJT4thxPMHMJYn7DWK2CvtopLd02E7qsPHazniBYvVjOO",
+    ),
+    Asset(
+        "@graphiql/plugin-explorer",
+        "1.0.4",
+        "dist/index.umd.js",
+        "8wU91Nt+rCyRNbj+trEGF896e41GiOlVj5m5+DTD2GQFjdxvzONyC/Z81lbwt/ZE",
+    ),
+)
 
 
 def explorer(request: HttpRequest) -> HttpResponse:
-    """Return the page."""
-    return HttpResponse("<!doctype html><title>GraphQL</title><p>Send GraphQL requests to this address.</p>")
+    """Return the page. Where GraphiQL's files were not installed, it says so and takes them from a CDN."""
+    local = _installed()
+    context = {
+        "local": local,
+        "cdn": CDN,
+        "styles": [_source(asset, local) for asset in STYLES],
+        "scripts": [_source(asset, local) for asset in SCRIPTS],
+    }
+    response = render(request, "explorer.html", context)
+    response["Content-Security-Policy"] = POLICY.format(cdn="" if local else f" {CDN}")
+    patch_vary_headers(response, ["Accept"])
+    return response
+
+
+def _source(asset: Asset, local: bool) -> dict[str, str]:
+    if local:
+        return {"url": static(asset.local_name)}
+    return {"url": asset.cdn_url, "integrity": f"sha384-{asset.sha384}"}
+
+
+@cache
+def _installed() -> bool:
+    """Tell whether every file is where static files are served from."""
+    return all(_is_served(asset.local_name) for asset in (*STYLES, *SCRIPTS))
+
+
+def _is_served(name: str) -> bool:
+    return staticfiles_storage.exists(name) or (settings.DEBUG and finders.find(name) is not None)
