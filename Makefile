@@ -10,9 +10,9 @@ LINT_ENV := SECRET_KEY=lint-only-0123456789-abcdefghijklmnopqrstuvwxyz-012345678
 .PHONY: run test lint bench faults clean
 
 run: $(VENV)/.run .env frontend/.assets
-	$(BIN)/python manage.py migrate --verbosity 0
-	$(BIN)/python manage.py collectstatic --no-input --verbosity 0
-	exec $(BIN)/python manage.py up
+	@$(BIN)/python manage.py migrate --verbosity 0
+	@$(BIN)/python manage.py collectstatic --no-input --verbosity 0
+	@exec $(BIN)/python manage.py up
 
 test: $(VENV)/.dev frontend/.assets
 	$(BIN)/pytest
@@ -33,18 +33,20 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.run: requirements.txt constraints.txt | $(VENV)/bin/python
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
-	touch $@
+	@echo "installing what the service needs"
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
 
 $(VENV)/.dev: requirements-dev.txt requirements.txt constraints.txt | $(VENV)/bin/python
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
-	touch $@ $(VENV)/.run
+	@echo "installing what the tests need"
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@ $(VENV)/.run
 
 .env: | .env.example $(VENV)/.run
-	$(BIN)/python -c "import secrets; \
-	text = open('.env.example').read(); \
-	open('.env', 'w').write(text.replace('SECRET_KEY=\n', f'SECRET_KEY={secrets.token_urlsafe(50)}\n'))"
-	chmod 600 .env
+	@echo "writing .env with a fresh SECRET_KEY"
+	@umask 077 && $(BIN)/python -c "import pathlib, secrets; \
+	example = pathlib.Path('.env.example').read_text(); \
+	pathlib.Path('.env').write_text(example.replace('SECRET_KEY=', 'SECRET_KEY=' + secrets.token_urlsafe(50), 1))"
 
 # The explorer's scripts. Without npm the explorer takes them from a public server instead.
 frontend/.assets: frontend/package.json frontend/package-lock.json
