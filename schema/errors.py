@@ -41,6 +41,14 @@ class ApiError(GraphQLError):
         super().__init__(message, extensions={"code": code.name, **extensions})
 
 
+class RequestError(ApiError):
+    """A request that is refused before its document is looked at, with the HTTP status that says so."""
+
+    def __init__(self, status: int, message: str, code: ErrorCode = ErrorCode.BAD_REQUEST) -> None:
+        super().__init__(code, message)
+        self.status = status
+
+
 class BadUserInput(ApiError):
     """The client sent a value that cannot be right."""
 

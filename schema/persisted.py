@@ -10,8 +10,8 @@ from typing import Any
 
 from django.core.cache import cache
 
-from schema.errors import ErrorCode
-from schema.request import Operation, RequestError
+from schema.errors import ErrorCode, RequestError
+from schema.request import Operation
 
 KEEP = 24 * 3600  # seconds
 

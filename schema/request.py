@@ -8,17 +8,9 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.http import HttpRequest
 
-from schema.errors import ApiError, ErrorCode
+from schema.errors import ErrorCode, RequestError
 
 LONGEST_INT = 40  # digits; a longer one becomes a float, which no Int takes
-
-
-class RequestError(ApiError):
-    """A request that is refused before its document is looked at, with the HTTP status that says so."""
-
-    def __init__(self, status: int, message: str, code: ErrorCode = ErrorCode.BAD_REQUEST) -> None:
-        super().__init__(code, message)
-        self.status = status
 
 
 @dataclass(frozen=True)

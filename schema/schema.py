@@ -5,7 +5,6 @@ from typing import Any
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
-from schema.guard import Guard, TimeLimit
 from schema.mutations import Mutation
 from schema.queries import Query
 from schema.scalars import SCALARS
@@ -23,7 +22,5 @@ schema = Schema(
     query=Query,
     mutation=Mutation,
     types=[User, Movie, WatchTime, Event],
-    extensions=[Guard],
-    execution_context_class=TimeLimit,
     config=StrawberryConfig(scalar_map=SCALARS),
 )

@@ -5,23 +5,17 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
-from strawberry.exceptions import MissingQueryError
-from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
-from strawberry.types import ExecutionResult
-from strawberry.types.graphql import OperationType
+from graphql import ExecutionResult
 
-from schema.errors import public
+from schema.errors import RequestError, public
+from schema.execution import Context, run
 from schema.explorer import explorer
-from schema.guard import Context
-from schema.persisted import with_document
-from schema.request import Operation, RequestError, read
-from schema.schema import schema
+from schema.request import Operation, read
 
 JSON = "application/json"
 GRAPHQL_JSON = "application/graphql-response+json"
 _ASKS = {"query", "extensions"}
 _CHARSETS = ("", "; charset=utf-8")
-_ALLOWED = {"GET": {OperationType.QUERY}, "POST": {OperationType.QUERY, OperationType.MUTATION}}
 
 
 @csrf_exempt  # schema.request.refuse_other_sites is the protection: API clients have no cookies and no token
@@ -35,7 +29,7 @@ def graphql(request: HttpRequest) -> HttpResponseBase:
         operations = read(request)
         if isinstance(operations, list):
             return _answer(request, _execute_batch(request, operations))
-        return _answer(request, execute(Context(request), operations))
+        return _answer(request, _shape(run(Context(request), operations)))
     except RequestError as error:
         return _refusal(request, error)
 
@@ -45,38 +39,14 @@ def _execute_batch(request: HttpRequest, operations: list[Operation]) -> list[di
     context, responses = Context(request), []
     for operation in operations:
         try:
-            responses.append(execute(context, operation))
+            responses.append(_shape(run(context, operation)))
         except RequestError as error:
             responses.append({"errors": [public(error)]})
     return responses
 
 
-def execute(context: Context, operation: Operation) -> dict[str, Any]:
-    """Execute an operation and return its result as the specification shapes it.
-
-    Raises RequestError when there is no operation that may be executed.
-    """
-    operation = with_document(operation)
-    context.operation = operation
-    try:
-        result = schema.execute_sync(
-            operation.query,
-            variable_values=operation.variables,
-            operation_name=operation.name,
-            context_value=context,
-            allowed_operation_types=_ALLOWED[context.request.method or ""],
-        )
-    except MissingQueryError:
-        raise RequestError(400, "Give the document as query.") from None
-    except CannotGetOperationTypeError:
-        raise RequestError(400, "The document has no such operation; name one of its operations.") from None
-    except InvalidOperationTypeError:
-        raise RequestError(405, "Mutations need POST.") from None
-    return _shape(result)
-
-
 def _shape(result: ExecutionResult) -> dict[str, Any]:
-    """Return the response map; without data when nothing was executed."""
+    """Return the response map of the specification; without data when nothing was executed."""
     if not result.errors:
         return {"data": result.data}
     errors = [public(error) for error in result.errors]

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from graphql import get_introspection_query
 from pytest_django import Settings
 
-from schema.guard import plan
+from schema.execution import plan
 from schema.limits import lists_of
 from schema.schema import schema
 from tests.schema.conftest import Ask, make_grid

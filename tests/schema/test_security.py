@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 
-from schema.guard import plan
+from schema.execution import plan
 from tests.schema.conftest import Ask
 from watchtime.models import CustomUser
 

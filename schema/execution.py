@@ -1,0 +1,144 @@
+"""How an operation is executed: planned once for its document, then run within its limits.
+
+This calls graphql-core, as Strawberry's `execute_sync` does after five rounds of
+extension hooks that cost as much as a small query; nothing here needs them.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from time import monotonic
+from typing import Any, NamedTuple
+
+from django.conf import settings
+from django.http import HttpRequest
+from graphql import (
+    DocumentNode,
+    ExecutionResult,
+    GraphQLError,
+    NoSchemaIntrospectionCustomRule,
+    OperationDefinitionNode,
+    OperationType,
+    execute,
+    specified_rules,
+    validate,
+)
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
+
+from schema.errors import ApiError, ErrorCode, RequestError
+from schema.limits import Cost, Meter, TooLarge, lists_of, parse_document
+from schema.persisted import remember, with_document
+from schema.request import Operation
+from schema.schema import schema
+
+GRAPH = schema._schema
+CACHED_DOCUMENTS = 256
+_SYNCHRONOUS: Any = {"is_awaitable": lambda _: False, "is_async_iterable": lambda _: False}
+
+
+@dataclass
+class Context:
+    """What the operations of a request share."""
+
+    request: HttpRequest
+    cost: int = 0
+
+
+class Plan(NamedTuple):
+    """What is known of a document before it is executed."""
+
+    document: DocumentNode
+    errors: tuple[GraphQLError, ...]
+    operations: Mapping[str | None, tuple[OperationType, Cost]]
+
+    def operation(self, name: str | None) -> tuple[OperationType, Cost]:
+        """Return the type and the cost of the operation to execute.
+
+        Raises RequestError when it is not clear which one is meant.
+        """
+        if name is None and len(self.operations) == 1:
+            (only,) = self.operations.values()
+            return only
+        if name not in self.operations:
+            raise RequestError(400, "The document has no such operation; name one of its operations.")
+        return self.operations[name]
+
+
+def run(context: Context, operation: Operation) -> ExecutionResult:
+    """Execute an operation.
+
+    Raises RequestError when there is none that may be executed. Other errors are in the result.
+    """
+    operation = with_document(operation)
+    if not operation.query:
+        raise RequestError(400, "Give the document as query.")
+    try:
+        known = plan(operation.query)
+        _check(known, context, operation)
+    except RequestError:
+        raise
+    except GraphQLError as error:
+        return ExecutionResult(None, [error])
+    if known.errors:
+        return ExecutionResult(None, list(known.errors))
+    remember(operation)
+    return _execute(known.document, context, operation)
+
+
+def _check(known: Plan, context: Context, operation: Operation) -> None:
+    kind, cost = known.operation(operation.name)
+    if kind is not OperationType.QUERY and context.request.method == "GET":
+        raise RequestError(405, "Mutations need POST.")
+    context.cost += cost.total(operation.variables or {})
+    if context.cost > settings.GRAPHQL_MAX_COST:
+        raise TooLarge(f"The answer could have more than {settings.GRAPHQL_MAX_COST:,} fields; ask for fewer items.")
+
+
+def _execute(document: DocumentNode, context: Context, operation: Operation) -> ExecutionResult:
+    result: Any = execute(
+        GRAPH,
+        document,
+        variable_values=operation.variables,
+        operation_name=operation.name,
+        context_value=context,
+        executor_class=Executor,
+        **_SYNCHRONOUS,
+    )
+    return ExecutionResult(result.data, result.errors)
+
+
+@lru_cache(maxsize=CACHED_DOCUMENTS)
+def plan(query: str) -> Plan:
+    """Parse, measure and validate a document.
+
+    Raises TooLarge and GraphQLSyntaxError.
+    """
+    document = parse_document(query)
+    meter = Meter(document, lists_of(GRAPH))
+    nodes = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
+    operations = {node.name.value if node.name else None: (node.operation, meter.measure(node)) for node in nodes}
+    return Plan(document, tuple(_invalid(document)), operations)
+
+
+def _invalid(document: DocumentNode) -> Iterator[GraphQLError]:
+    rules = specified_rules if settings.GRAPHQL_INTROSPECTION else (*specified_rules, NoSchemaIntrospectionCustomRule)
+    for error in validate(GRAPH, document, rules, settings.GRAPHQL_MAX_ERRORS):
+        code = ErrorCode.GRAPHQL_VALIDATION_FAILED.name
+        yield GraphQLError(error.message, error.nodes, extensions={"code": code})
+
+
+class Executor(StrawberryGraphQLCoreExecutionContext):
+    """Executes an operation until its time is up."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._end = monotonic() + settings.GRAPHQL_TIMEOUT
+
+    def build_resolve_info(self, *args: Any) -> Any:
+        """Prepare the next field.
+
+        Raises ApiError when the time is up.
+        """
+        if monotonic() > self._end:
+            raise ApiError(ErrorCode.TIMEOUT, f"The operation took longer than {settings.GRAPHQL_TIMEOUT} seconds.")
+        return super().build_resolve_info(*args)
