@@ -8,7 +8,7 @@ import sys
 
 from bench.report import print_table, progress
 
-BENCHMARKS = ("drain", "halves", "publishers", "consumers", "memory")
+BENCHMARKS = ("drain", "halves", "publishers", "consumers", "memory", "graphql")
 
 
 def main() -> None:
