@@ -1,4 +1,4 @@
-"""The whole service in real processes, and a real browser to look at it."""
+"""A real browser, to look at the whole service."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -8,7 +8,6 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests import services
-from tests.processes import answers, environment, free_port, manage, running, wait_for
 
 VENDOR = services.ROOT / "schema" / "static" / "explorer" / "vendor"
 CHROMIUM_OPTIONS = [
@@ -19,18 +18,12 @@ CHROMIUM_OPTIONS = [
 ]
 
 
-@pytest.fixture(scope="session")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Run web server and consumer as in production; give their address."""
+@pytest.fixture
+def service(request: pytest.FixtureRequest) -> str:
+    """Give the address of the running service, which has GraphiQL's files."""
     services.require(VENDOR.exists(), "what `npm ci --prefix frontend` installs")
-    port = free_port()
-    database = tmp_path_factory.mktemp("service") / "db.sqlite3"
-    env = environment(DATABASE_URL=f"sqlite:///{database}", PORT=str(port))
-    manage(env, "migrate")
-    manage(env, "collectstatic", "--no-input")
-    with running(env, "up"):
-        wait_for(lambda: answers(port), 20, "the web server")
-        yield f"http://127.0.0.1:{port}"
+    address: str = request.getfixturevalue("live_service")
+    return address
 
 
 @pytest.fixture(scope="session")

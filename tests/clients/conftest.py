@@ -1,34 +1,29 @@
-"""A real server, and the JavaScript that talks to it."""
+"""The JavaScript that talks to a real server, and what came of it."""
 
+import json
 import subprocess
-from collections.abc import Callable, Iterator
+import time
+import urllib.request
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests import processes, services
+from tests import services
 
 HERE = Path(__file__).parent
 Node = Callable[..., str]
-
-
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Give the URL of a web server with an empty database of its own."""
-    database, port = tmp_path_factory.mktemp("server") / "db.sqlite3", processes.free_port()
-    env = processes.environment(DATABASE_URL=f"sqlite:///{database}", BROKER_URL="database://", PORT=str(port))
-    processes.manage(env, "migrate", "--verbosity", "0")
-    with processes.running(env, "serve"):
-        processes.wait_for(lambda: processes.answers(port), 20, "the web server")
-        yield f"http://127.0.0.1:{port}"
+Total = Callable[[str], int]
 
 
 @pytest.fixture(scope="session")
 def node() -> Node:
     """Run one of the scripts here with its arguments; returns what it prints."""
     program, npm = services.require_program("node"), services.require_program("npm")
-    if not (HERE / "node_modules" / ".package-lock.json").exists():
-        install = subprocess.run([npm, "ci", "--silent", "--no-audit", "--no-fund"], cwd=HERE, timeout=300)
+    installed, wanted = HERE / "node_modules" / ".package-lock.json", HERE / "package-lock.json"
+    if not installed.exists() or installed.stat().st_mtime < wanted.stat().st_mtime:
+        install = subprocess.run([npm, "ci", "--silent", "--no-audit", "--no-fund"], cwd=HERE, timeout=100)
         services.require(install.returncode == 0, "what tests/clients/package.json names")
 
     def run(script: str, *arguments: str) -> str:
@@ -37,3 +32,26 @@ def node() -> Node:
         return done.stdout
 
     return run
+
+
+@pytest.fixture
+def total_of(live_service: str) -> Total:
+    """Wait until something was counted for a viewer, and return the total."""
+
+    def total(username: str) -> int:
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            if user := _user(live_service, username):
+                return int(user["totalWatchTime"])
+            time.sleep(0.1)
+        pytest.fail(f"nothing was counted for {username}")
+
+    return total
+
+
+def _user(address: str, username: str) -> dict[str, Any] | None:
+    query = json.dumps({"query": f'{{ userTotalWatchTime(username: "{username}") {{ totalWatchTime }} }}'})
+    request = urllib.request.Request(f"{address}/graphql/", query.encode(), {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request) as response:
+        user: dict[str, Any] | None = json.load(response)["data"]["userTotalWatchTime"]
+    return user

@@ -5,7 +5,7 @@ import json
 from tests.clients.conftest import Node
 
 
-def test_every_check_of_the_audit_passes(server: str, node: Node) -> None:
-    verdicts = json.loads(node("audit.mjs", f"{server}/graphql/"))
+def test_every_check_of_the_audit_passes(live_service: str, node: Node) -> None:
+    verdicts = json.loads(node("audit.mjs", f"{live_service}/graphql/"))
     assert [verdict for verdict in verdicts if verdict["status"] != "ok"] == []
     assert len(verdicts) == 61

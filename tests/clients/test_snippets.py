@@ -1,0 +1,41 @@
+"""Runs the programs of docs/graphql.md from the page."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests.clients.conftest import Node, Total
+from tests.services import ROOT
+
+PAGE = (ROOT / "docs" / "graphql.md").read_text()
+
+
+def snippets(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
+
+
+def promised(program: str) -> str:
+    """Return what the program prints, as the comment at its last line says."""
+    return str(re.findall(r"(?:#|//) (\S+)\n", program)[-1])
+
+
+@pytest.mark.parametrize(("number", "user", "total"), [(0, "dora", 90), (1, "emil", 180)], ids=["gql", "gql-async"])
+def test_python(live_service: str, total_of: Total, number: int, user: str, total: int) -> None:
+    program = snippets("python")[number].replace("http://127.0.0.1:8000", live_service)
+    command = [sys.executable, "-W", "error", "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout.strip()) == (0, promised(program)), done.stderr
+    assert total_of(user) == total
+
+
+@pytest.mark.parametrize(("number", "user"), [(0, "fay"), (1, "gus")], ids=["apollo", "urql"])
+def test_javascript(live_service: str, node: Node, total_of: Total, number: int, user: str) -> None:
+    program = snippets("js")[number].replace("http://127.0.0.1:8000", live_service)
+    assert node("--input-type=module", "--eval", program).strip() == promised(program)
+    assert total_of(user) == 90
+
+
+def test_every_snippet_is_run() -> None:
+    assert len(snippets("python")) == len(snippets("js")) == 2
