@@ -26,7 +26,7 @@ def service(request: pytest.FixtureRequest) -> str:
     return address
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # not longer: Playwright runs an event loop, which Django keeps away from
 def browser() -> Iterator[Browser]:
     path = services.require_program("chromium")
     with sync_playwright() as playwright:
