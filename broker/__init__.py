@@ -1,5 +1,6 @@
 """Bytes in, bytes out: durable queues behind one interface. Knows nothing of what the bytes mean."""
 
+import threading
 from functools import cache
 from urllib.parse import urlsplit
 
@@ -43,7 +44,14 @@ def open_broker(url: str, queue: str) -> Broker:
     raise BrokerMisconfigured(f"BROKER_URL must start with database://, amqp:// or amqps://, not {scheme or 'nothing'}")
 
 
-@cache
 def default_broker() -> Broker:
-    """Return the process's one broker, as BROKER_URL and BROKER_QUEUE say."""
-    return open_broker(settings.BROKER_URL, settings.BROKER_QUEUE)
+    """Return the process's one broker, as BROKER_URL and BROKER_QUEUE say.
+
+    Raises BrokerMisconfigured when BROKER_URL names none.
+    """
+    with _one_at_a_time:  # else two first callers would each open a connection, and one of them leak
+        return _shared_broker(settings.BROKER_URL, settings.BROKER_QUEUE)
+
+
+_one_at_a_time = threading.Lock()
+_shared_broker = cache(open_broker)

@@ -75,6 +75,13 @@ TEMPLATES = [
     },
 ]
 
+BROKER_URL = env.str("BROKER_URL", default="database://")
+BROKER_QUEUE = env.str("BROKER_QUEUE", default="watch-time.events")
+BROKER_MAX_LENGTH = _number("BROKER_MAX_LENGTH", 5_000_000, env.int)
+PUBLISH_TIMEOUT = _number("PUBLISH_TIMEOUT", 5.0, env.float)
+CONSUMER_BATCH_SIZE = _number("CONSUMER_BATCH_SIZE", 1000, env.int)
+CONSUMER_LINGER_MS = _number("CONSUMER_LINGER_MS", 50, env.int)
+
 _database = env.db_url("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'db.sqlite3'}")
 if _database.get("ENGINE") not in {"django.db.backends.sqlite3", "django.db.backends.postgresql"}:
     raise ImproperlyConfigured("DATABASE_URL must start with sqlite:/// or postgres://")
@@ -86,7 +93,7 @@ if _database["ENGINE"].endswith("sqlite3"):
     # because a read lock that turns into a write lock fails at once instead of waiting.
     _database["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
-        "timeout": 20,
+        "timeout": PUBLISH_TIMEOUT,  # a publisher waits for the lock no longer than for a broker
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
     }
 
@@ -101,13 +108,6 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-
-BROKER_URL = env.str("BROKER_URL", default="database://")
-BROKER_QUEUE = env.str("BROKER_QUEUE", default="watch-time.events")
-BROKER_MAX_LENGTH = _number("BROKER_MAX_LENGTH", 5_000_000, env.int)
-PUBLISH_TIMEOUT = _number("PUBLISH_TIMEOUT", 5.0, env.float)
-CONSUMER_BATCH_SIZE = _number("CONSUMER_BATCH_SIZE", 1000, env.int)
-CONSUMER_LINGER_MS = _number("CONSUMER_LINGER_MS", 50, env.int)
 
 HOST = env.str("HOST", default="127.0.0.1")
 PORT = _number("PORT", 8000, env.int)

@@ -244,8 +244,6 @@ def test_a_url_that_names_no_broker_is_refused(url: str) -> None:
 
 
 def test_the_default_broker_is_the_settings_one() -> None:
-    default_broker.cache_clear()
     with override_settings(BROKER_QUEUE="other.events"):
         assert default_broker().queue == "other.events"
         assert default_broker() is default_broker()
-    default_broker.cache_clear()
