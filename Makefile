@@ -15,7 +15,7 @@ run: $(VENV)/.run .env frontend/.assets
 
 test: $(VENV)/.dev frontend/.assets
 	$(BIN)/pytest
-	TEST_DATABASE=postgresql $(BIN)/pytest -m django_db
+	TEST_DATABASE=postgresql $(BIN)/pytest
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m bench

@@ -10,9 +10,22 @@ from tests.processes import answers, environment, free_port, manage, running, wa
 from tests.settings import ON_POSTGRESQL, SQLITE_FILE
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On PostgreSQL, leave out the tests that have nothing to do with the database: they passed on SQLite."""
+    if ON_POSTGRESQL:
+        left_out = [item for item in items if not uses_database(item)]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if uses_database(item)]
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    if ON_POSTGRESQL and item.get_closest_marker("django_db"):
+    if ON_POSTGRESQL and uses_database(item):
         services.require(services.postgresql_answers(), f"PostgreSQL at {services.POSTGRESQL_URL}")
+
+
+def uses_database(item: pytest.Item) -> bool:
+    fixtures = getattr(item, "fixturenames", ())
+    return bool(item.get_closest_marker("django_db") or {"db", "transactional_db"}.intersection(fixtures))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
