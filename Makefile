@@ -48,9 +48,9 @@ $(VENV)/.dev: requirements-dev.txt requirements.txt constraints.txt | $(VENV)/bi
 	pathlib.Path('.env').write_text(example.replace('SECRET_KEY=', 'SECRET_KEY=' + secrets.token_urlsafe(50), 1))"
 
 # The explorer's scripts. Without npm the explorer takes them from a public server instead.
-frontend/.assets: frontend/package.json frontend/package-lock.json
+frontend/.assets: frontend/package.json frontend/package-lock.json frontend/copy.js frontend/.npmrc
 	@if command -v npm >/dev/null && npm ci --prefix frontend --silent --no-audit --no-fund; then touch $@; \
 	else echo "No npm, or it failed: GraphiQL will load its scripts from the internet."; fi
 
 clean:
-	rm -rf $(VENV) staticfiles frontend/node_modules frontend/.assets
+	rm -rf $(VENV) staticfiles schema/static/explorer/vendor frontend/node_modules frontend/.assets
