@@ -9,7 +9,8 @@ from uuid_utils import uuid7
 
 VIEWERS = 20_000
 MOVIES = 2_000
-LONGEST_STRETCH = 60  # seconds between two reports of a player, about
+WATCHING = 20_000
+STRETCH = 30  # seconds between two reports of a player, at most
 
 # All viewers and movies, for measuring what a service does that has been running for a while.
 KNOWN = (
@@ -23,19 +24,16 @@ KNOWN = (
 
 
 def messages(count: int) -> Iterator[bytes]:
-    """Yield messages of new events, as an encoded WatchEvent has them."""
-    movies = random.choices(range(MOVIES), [1 / (rank + 1) for rank in range(MOVIES)], k=count)
+    """Yield messages of new events, as an encoded WatchEvent has them.
+
+    They are the reports of so many people who watch at the same time, each going on where their last one ended.
+    """
+    movies = random.choices(range(MOVIES), [1 / (rank + 1) for rank in range(MOVIES)], k=WATCHING)
+    watching = [[random.randrange(VIEWERS), movie, random.randrange(5_000)] for movie in movies]
     occurred_at = datetime.now(UTC).isoformat()
-    for movie in movies:
-        start = random.randrange(7_000)
-        yield json.dumps(
-            {
-                "user": f"viewer-{random.randrange(VIEWERS)}",
-                "slug": f"movie-{movie}",
-                "at": start + random.randint(1, LONGEST_STRETCH),
-                "start": start,
-                "id": str(uuid7()),
-                "occurred_at": occurred_at,
-            },
-            separators=(",", ":"),
-        ).encode()
+    for _ in range(count):
+        watcher = random.choice(watching)
+        viewer, movie, start = watcher
+        watcher[2] = at = start + random.randint(1, STRETCH)
+        event = {"user": f"viewer-{viewer}", "slug": f"movie-{movie}", "at": at, "start": start, "id": str(uuid7())}
+        yield json.dumps({**event, "occurred_at": occurred_at}, separators=(",", ":")).encode()
