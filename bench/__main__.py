@@ -8,7 +8,7 @@ import sys
 
 from bench.report import print_table, progress
 
-BENCHMARKS = ("drain", "halves", "publishers", "consumers", "memory", "graphql")
+BENCHMARKS = ("drain", "halves", "publishers", "batches", "totals", "consumers", "memory", "embedded", "graphql")
 
 
 def main() -> None:
