@@ -1,6 +1,7 @@
 """The service's commands as real processes, each with an environment of its own."""
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -12,14 +13,14 @@ from typing import IO
 from tests.services import ROOT
 
 Environment = dict[str, str]
+EXAMPLE = dict(re.findall(r"^([A-Z_]+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
 STOP_TIMEOUT = 15.0
 
 
 def environment(**settings: str) -> Environment:
-    """Return the environment of a process that reads these settings, and nobody's .env."""
+    """Return the environment of a process that reads these settings, the example's else, and nobody's .env."""
     base = {key: value for key, value in os.environ.items() if key in {"PATH", "HOME", "LANG", "TMPDIR"}}
-    own = {"SECRET_KEY": "only-for-tests-" + "x" * 50, "DEBUG": "false", "ALLOWED_HOSTS": "127.0.0.1,localhost"}
-    return {**base, **own, **settings}
+    return {**base, **EXAMPLE, "SECRET_KEY": "only-for-tests-" + "x" * 50, **settings}
 
 
 def manage(env: Environment, *arguments: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
