@@ -48,6 +48,16 @@ def test_messages_are_persistent_in_durable_quorum_queues(broker: RabbitMQClient
     assert (properties.delivery_mode, body) == (pika.DeliveryMode.Persistent.value, b"one")
 
 
+def test_messages_of_a_batch_are_sent_in_one_piece(broker: RabbitMQClient) -> None:
+    broker.publish([b"the first connects"])
+    assert broker._session is not None
+    connection = broker._session._connection
+    before = connection.frames_sent
+    broker.publish([b"%d" % n for n in range(300)])
+    assert connection.frames_sent - before <= 3, "the batch, and perhaps heartbeats"
+    assert depth(broker.queue) == 301
+
+
 def test_any_number_of_threads_publish_at_once(broker: RabbitMQClient) -> None:
     errors: list[BaseException] = []
 
