@@ -131,8 +131,8 @@ GRAPHQL_MAX_DEPTH = 15
 GRAPHQL_MAX_SELECTIONS = 1000  # each fragment counted as often as it is spread
 GRAPHQL_MAX_ALIASES = 30
 GRAPHQL_MAX_DIRECTIVES = 30
-GRAPHQL_MAX_DUPLICATES = 100  # fields asked for once more in the same selection
-GRAPHQL_MAX_COST = 10_000  # fields in the answer
+GRAPHQL_MAX_DUPLICATES = 40  # fields asked for once more in the same selection
+GRAPHQL_MAX_COST = 8000  # about the fields in the answer; schema.limits says what else costs
 GRAPHQL_MAX_ERRORS = 5  # that validation reports before it stops
 GRAPHQL_TIMEOUT = 10.0  # seconds that an operation may run
 

@@ -87,11 +87,14 @@ def run(context: Context, operation: Operation) -> ExecutionResult:
 
 def _check(known: Plan, context: Context, operation: Operation) -> None:
     kind, cost = known.operation(operation.name)
+    for name, value in (operation.variables or {}).items():
+        if isinstance(value, list) and len(value) > settings.GRAPHQL_MAX_EVENTS:  # before each item is coerced
+            raise TooLarge(f"{name} has more than {settings.GRAPHQL_MAX_EVENTS:,} items.")
     if kind is not OperationType.QUERY and context.request.method == "GET":
         raise RequestError(405, "Mutations need POST.")
     context.cost += cost.total(operation.variables or {})
     if context.cost > settings.GRAPHQL_MAX_COST:
-        raise TooLarge(f"The answer could have more than {settings.GRAPHQL_MAX_COST:,} fields; ask for fewer items.")
+        raise TooLarge(f"The operation costs more than {settings.GRAPHQL_MAX_COST:,}; ask for fewer items.")
 
 
 def _execute(document: DocumentNode, context: Context, operation: Operation) -> ExecutionResult:

@@ -31,8 +31,9 @@ from graphql import (
 from schema.errors import ApiError, ErrorCode
 
 INTROSPECTION = frozenset({"__schema", "__type"})
-COST_OF_INTROSPECTION = 3_000
+COST_OF_INTROSPECTION = 2_000
 COST_OF_A_COUNT = 20
+COST_OF_A_ROW = 2  # read for a page, whether its fields are asked for or not
 MAX_INT = 2**31 - 1
 
 
@@ -143,6 +144,8 @@ class Meter:
         names.add(name)
         self._count("selections")
         self._costs[place.lists] += _cost_of(node)
+        if node.name.value in self._lists:
+            self._costs[(*place.lists, _size(node.arguments or ()))] += COST_OF_A_ROW
         if node.selection_set:
             self._selections(node.selection_set, self._below(node, place), set())
 

@@ -7,6 +7,7 @@ A page starts behind a row's values (keyset), not behind a number of rows
 import base64
 import binascii
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar
@@ -19,6 +20,7 @@ from schema.errors import BadUserInput, sent
 from watchtime.models import MAX_SECONDS
 
 Row = TypeVar("Row", bound=Model)
+_UNSTORABLE = re.compile("[\\0\ud800-\udfff]")
 Condition = Q | TupleLessThan | TupleGreaterThan
 
 
@@ -68,7 +70,7 @@ class Order:
 
 def is_storable(text: str) -> bool:
     """Whether a database can hold the text: no NUL, no lone surrogate."""
-    return "\0" not in text and not any("\ud800" <= char <= "\udfff" for char in text)
+    return not _UNSTORABLE.search(text)
 
 
 @dataclass(frozen=True)
