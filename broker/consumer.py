@@ -64,10 +64,8 @@ class Consumer:
         """Receive one batch, save it, and only then acknowledge it."""
         if batch := self._receive(subscription):
             rejections = self._save(batch)
-            if rejections is None:
-                return  # told to stop while the batch could not be saved: it is delivered again
-            if rejections:
-                subscription.dead_letter(rejections)
+            if rejections is None or not self._dead_letter(subscription, rejections):
+                return  # told to stop while the batch could not be done: it is delivered again
             subscription.acknowledge(batch)
         self.report(subscription)
 
@@ -95,6 +93,23 @@ class Consumer:
                 self.failures_in_a_row = 0
                 return rejections
         return None
+
+    def _dead_letter(self, subscription: "Subscription", rejections: "Sequence[Rejection]") -> bool:
+        """Store what was refused, however often it takes. False when told to stop before that.
+
+        The deliveries are held meanwhile: to give them back each time would bring good ones among
+        them to RabbitMQ's delivery limit.
+        """
+        for pause in pauses():
+            try:
+                if rejections:
+                    subscription.dead_letter(rejections)
+                break
+            except BrokerUnavailable as error:
+                logger.warning("%s; trying again to store %d dead letters", error, len(rejections))
+                if self.stop.wait(pause):
+                    return False
+        return True
 
     def _isolate(self, batch: "Sequence[Delivery]", error: Exception) -> "list[Rejection] | None":
         """Save the two halves of a failed batch each alone, down to the delivery that makes it fail."""

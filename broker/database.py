@@ -15,7 +15,7 @@ from broker.models import Message
 
 # How long a consumer may hold a message before another gets it. A fold that takes longer
 # is done twice and counted once; a consumer that died is made good this much later.
-LEASE = timedelta(seconds=10)
+LEASE = timedelta(seconds=6)
 POLL_INTERVAL = 0.05  # seconds between two looks at an empty queue
 
 

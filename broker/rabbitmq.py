@@ -5,7 +5,9 @@ heartbeats go on whatever the callers do, and any number of threads can publish 
 """
 
 import logging
+import math
 import os
+import re
 import threading
 import time
 from collections import deque
@@ -24,6 +26,7 @@ from pika.adapters.select_connection import SelectConnection
 from pika.channel import Channel
 from pika.exceptions import (
     AMQPError,
+    AMQPHeartbeatTimeout,
     AuthenticationError,
     ChannelClosedByBroker,
     ProbableAccessDeniedError,
@@ -34,18 +37,23 @@ from pika.spec import PRECONDITION_FAILED, Basic, BasicProperties, Queue
 from broker.base import Broker, DeadLetter, Delivery, Rejection, Subscription
 from broker.consumer import pauses
 from broker.errors import BrokerError, BrokerMisconfigured, BrokerUnavailable
+from broker.topology import topology
 
 logger = logging.getLogger(__name__)
 
-HEARTBEAT = 4  # seconds; pika gives a silent peer up after this and 5 more
+# Seconds. RabbitMQ gives a silent client up after two to three of them, and has its messages
+# delivered again. A false alarm costs one connection, and no message.
+HEARTBEAT = 2
+SILENT_HEARTBEATS = 2  # without a byte from RabbitMQ, which sends two in each; pika alone waits 5 seconds longer
 CONNECT_TIMEOUT = 5.0
-CLOSE_TIMEOUT = 3.0
+CLOSE_TIMEOUT = 2.0
+WATCH_INTERVAL = 0.5
+REFUSAL_PATIENCE = 1.0  # a channel opened while the queue has no leader refuses everything, also when it has one again
 MAX_UNCONFIRMED = 50_000  # messages in memory that wait for their confirm
-# A killed consumer counts as a delivery of all that it held, so good messages must survive many
-# of them; only one that kills its consumer every time reaches the limit.
-DELIVERY_LIMIT = 100
-UNLIMITED = 2**31 - 1  # 4.x limits the deliveries of every quorum queue; 3.x does not take its word for never
 REASON = "x-reason"
+REFUSAL = "RabbitMQ refused a message: the queue is full, or has no leader now"
+BLOCKED = "RabbitMQ takes no messages now: a memory or disk alarm"
+REFUSED = re.compile(r"\((403|530)\)")  # access refused, not allowed
 
 
 class RabbitMQClient(Broker):
@@ -53,7 +61,7 @@ class RabbitMQClient(Broker):
 
     def __init__(self, url: str, queue: str, *, publish_timeout: float, max_length: int) -> None:
         super().__init__(queue)
-        self._topology = _topology(queue, self.dead_queue, max_length)
+        self._topology = topology(queue, self.dead_queue, max_length)
         self._nodes = cycle([_parameters(node) for node in url.split(",")])
         self._publish_timeout = publish_timeout
         self._lock = threading.Lock()
@@ -61,13 +69,24 @@ class RabbitMQClient(Broker):
         self._pauses = pauses()
 
     def publish(self, messages: Sequence[bytes]) -> None:
+        properties = BasicProperties(delivery_mode=2, timestamp=int(time.time()))
+        self._publish(self.queue, [(message, properties) for message in messages])
+
+    def _publish(self, queue: str, messages: Sequence[tuple[bytes, BasicProperties]]) -> None:
         if not messages:
             return
         deadline = time.monotonic() + self._publish_timeout
         session = self._publisher()
         session.wait_until_ready(self._publish_timeout)
-        properties = BasicProperties(delivery_mode=2, timestamp=int(time.time()))
-        session.publish(self.queue, [(message, properties) for message in messages], deadline - time.monotonic())
+        session.publish(queue, messages, deadline - time.monotonic())
+
+    def publish_dead_letters(self, rejections: Sequence[Rejection]) -> None:
+        """Store deliveries among the dead letters, over the publishing connection.
+
+        A broker short of memory reads nothing more from a connection that publishes, so a
+        consumer that published over its own could not acknowledge any longer.
+        """
+        self._publish(self.dead_queue, [_refused(rejection) for rejection in rejections])
 
     def _publisher(self) -> "_Session":
         """Return the process's publishing session; a new one when that has ended, or belongs to our parent."""
@@ -83,7 +102,7 @@ class RabbitMQClient(Broker):
             return session
 
     def _open(self, consume: str | None = None, prefetch: int = 0, delay: float = 0) -> "_Session":
-        return _Session(next(self._nodes), self._topology, consume, prefetch, delay)
+        return _Session(next(self._nodes), self._topology, consume, prefetch, delay, self._publish_timeout)
 
     def subscribe(self, queue: str, prefetch: int) -> Subscription:
         session = self._open(queue, prefetch)
@@ -92,7 +111,7 @@ class RabbitMQClient(Broker):
         except BrokerError:
             session.close()
             raise
-        return _Consuming(session, queue, self.dead_queue, self._publish_timeout)
+        return _Consuming(session, queue, self.publish_dead_letters)
 
     def list_dead_letters(self, limit: int) -> list[DeadLetter]:
         letters: list[DeadLetter] = []
@@ -123,11 +142,10 @@ class RabbitMQClient(Broker):
 class _Consuming(Subscription):
     """A consumer's session. Its tags die with it: another connection means another subscription."""
 
-    def __init__(self, session: "_Session", queue: str, dead_queue: str, publish_timeout: float) -> None:
+    def __init__(self, session: "_Session", queue: str, dead_letter: Callable[[Sequence[Rejection]], None]) -> None:
         self._session = session
         self._queue = queue
-        self._dead_queue = dead_queue
-        self._publish_timeout = publish_timeout
+        self._dead_letter = dead_letter
         self.backlog = session.backlogs[queue]
 
     def receive(self, limit: int, timeout: float) -> list[Delivery]:
@@ -147,16 +165,7 @@ class _Consuming(Subscription):
         self._session.call(lambda channel: channel.basic_ack(tag, multiple=True))
 
     def dead_letter(self, rejections: Sequence[Rejection]) -> None:
-        messages = [
-            (
-                delivery.body,
-                BasicProperties(
-                    delivery_mode=2, timestamp=int(delivery.sent_at or time.time()), headers={REASON: reason}
-                ),
-            )
-            for delivery, reason in rejections
-        ]
-        self._session.publish(self._dead_queue, messages, self._publish_timeout)
+        self._dead_letter(rejections)
 
     def depth(self) -> int:
         declared = self._session.request(
@@ -202,6 +211,7 @@ class _Publication:
     messages: Sequence[tuple[bytes, BasicProperties]]
     unconfirmed: int
     done: "Future[None]" = field(default_factory=Future)
+    sent_at: float = 0.0
 
 
 class _Session:
@@ -219,6 +229,7 @@ class _Session:
         consume: str | None,
         prefetch: int,
         delay: float,
+        patience: float,
     ) -> None:
         self.pid = os.getpid()
         self.inbox: SimpleQueue[Delivery] = SimpleQueue()
@@ -228,6 +239,12 @@ class _Session:
         self._error: BrokerError | None = None
         self._connection: _Connection | None = None
         self._blocked = False
+        self._patience = patience
+        self._began = self._heard_at = time.monotonic() + max(delay, 0)
+        self._bytes_heard = 0
+        self._refusing_since = math.inf
+        self._silence = SILENT_HEARTBEATS * parameters.heartbeat or math.inf  # a heartbeat of 0 is none
+        self._closing = threading.Event()
         self._topology = topology
         self._consume = consume
         self._prefetch = prefetch
@@ -251,7 +268,7 @@ class _Session:
     def publish(self, queue: str, messages: Sequence[tuple[bytes, BasicProperties]], timeout: float) -> None:
         """Return when every message is confirmed. Raises BrokerUnavailable otherwise, and after `timeout` seconds."""
         if self._blocked:
-            raise BrokerUnavailable("RabbitMQ takes no messages now: a memory or disk alarm")
+            raise BrokerUnavailable(BLOCKED)
         if len(self._unconfirmed) > MAX_UNCONFIRMED:
             raise BrokerUnavailable(f"{len(self._unconfirmed)} messages wait for their confirm already")
         publication = _Publication(queue, messages, len(messages))
@@ -272,6 +289,7 @@ class _Session:
 
     def close(self) -> None:
         """End the connection, after what was called before."""
+        self._closing.set()
         if self._connection is not None:
             self._on_io_thread(partial(self._on_end, BrokerUnavailable("the connection was closed")))
         self._thread.join(CLOSE_TIMEOUT)
@@ -287,19 +305,17 @@ class _Session:
         try:
             return future.result(max(timeout, 0))
         except TimeoutError:
-            # Whatever is wrong, a new connection has the better chance; the next caller opens one.
-            error = BrokerUnavailable(f"RabbitMQ did not answer within {timeout:.1f} s")
-            self._on_io_thread(partial(self._on_end, error))
-            raise error from None
+            raise BrokerUnavailable(f"RabbitMQ did not answer within {timeout:.1f} s") from None
 
     def _on_io_thread(self, callback: Callable[[], object]) -> None:
         if self._connection is not None:
             self._connection.ioloop.add_callback_threadsafe(partial(self._on_call, callback))
 
     def _run(self, parameters: pika.URLParameters, delay: float) -> None:
-        time.sleep(max(delay, 0))
+        self._closing.wait(max(delay, 0))
         try:
             self._connection = _Connection(parameters, self._on_open, self._on_lost, self._on_lost)
+            self._connection.ioloop.call_later(0, self._on_watch)
             self._connection.ioloop.start()
         except Exception as error:
             logger.exception("the connection to RabbitMQ failed")
@@ -313,6 +329,27 @@ class _Session:
             callback()
         except AMQPError as error:  # the channel closed before its turn came
             self._on_lost(None, error)
+
+    def _on_watch(self) -> None:
+        """End a session from which nothing is to be hoped: a new one has the better chance."""
+        if (connection := self._connection) is None:
+            return
+        now = time.monotonic()
+        if connection.bytes_received != self._bytes_heard:
+            self._bytes_heard, self._heard_at = connection.bytes_received, now
+        oldest = next(iter(self._unconfirmed.values()), None)
+        if self._closing.is_set():
+            self._on_end(BrokerUnavailable("the connection was closed"))
+        elif now - self._heard_at > self._silence:
+            self._on_end(BrokerUnavailable("RabbitMQ is silent"), politely=False)
+        elif not self.was_ready and now - self._began > 2 * CONNECT_TIMEOUT:
+            self._on_end(BrokerUnavailable("RabbitMQ does not get the queues ready"))
+        elif oldest is not None and now - oldest.sent_at > self._patience and not self._blocked:
+            self._on_end(BrokerUnavailable("RabbitMQ does not confirm"))
+        elif now - self._refusing_since > REFUSAL_PATIENCE:
+            self._on_end(BrokerUnavailable(REFUSAL))
+        else:
+            connection.ioloop.call_later(WATCH_INTERVAL, self._on_watch)
 
     def _on_open(self, connection: SelectConnection) -> None:
         connection.add_on_connection_blocked_callback(self._on_blocked)
@@ -350,6 +387,7 @@ class _Session:
                     self._on_publish(self._outbox.popleft())
 
     def _on_publish(self, publication: _Publication) -> None:
+        publication.sent_at = time.monotonic()
         for body, properties in publication.messages:
             self._last_tag += 1
             self._unconfirmed[self._last_tag] = publication
@@ -357,12 +395,16 @@ class _Session:
 
     def _on_confirm(self, frame: Any) -> None:
         last, multiple = frame.method.delivery_tag, frame.method.multiple
+        if isinstance(frame.method, Basic.Ack):
+            self._refusing_since = math.inf
+        elif self._refusing_since == math.inf:
+            self._refusing_since = time.monotonic()
         # Tags grow, and a dict keeps its order: what `multiple` covers comes first.
         tags = list(takewhile(lambda tag: tag <= last, self._unconfirmed)) if multiple else [last]
         for publication in map(self._unconfirmed.pop, tags):
             publication.unconfirmed -= 1
             if isinstance(frame.method, Basic.Nack):
-                _settle(publication.done, BrokerUnavailable("RabbitMQ refused a message: the queue is full"))
+                _settle(publication.done, BrokerUnavailable(REFUSAL))
             elif not publication.unconfirmed:
                 _settle(publication.done, None)
 
@@ -380,6 +422,8 @@ class _Session:
 
     def _on_blocked(self, *_blocked: object) -> None:
         self._blocked = True
+        for publication in self._unconfirmed.values():  # they may be confirmed when nobody waits any longer
+            _settle(publication.done, BrokerUnavailable(BLOCKED))
 
     def _on_unblocked(self, *_unblocked: object) -> None:
         self._blocked = False
@@ -387,7 +431,7 @@ class _Session:
     def _on_lost(self, _source: object, reason: BaseException) -> None:
         self._on_end(_explain(reason, self.was_ready))
 
-    def _on_end(self, error: BrokerError) -> None:
+    def _on_end(self, error: BrokerError, politely: bool = True) -> None:
         """End the session, once: nobody waits for it any longer, and its connection closes."""
         with self._lock:
             if self._error is None:
@@ -396,12 +440,20 @@ class _Session:
         for future in waiting:
             _settle(future, self._error)
         connection = self._connection
-        if connection is None or connection.is_closed:
-            if connection is not None:
-                connection.ioloop.stop()
+        if connection is None:
+            return
+        if connection.is_closed:
+            connection.ioloop.stop()
+        elif not politely:
+            self._on_hang()
         elif not connection.is_closing:
             connection.close()
-            connection.ioloop.call_later(CLOSE_TIMEOUT, connection.ioloop.stop)
+            connection.ioloop.call_later(CLOSE_TIMEOUT, self._on_hang)
+
+    def _on_hang(self) -> None:
+        """Close the socket of a connection whose other end does not answer. Pika has no public way."""
+        if self._connection is not None and not self._connection.is_closed:
+            self._connection._terminate_stream(AMQPHeartbeatTimeout())
 
 
 def _settle(future: "Future[Any]", outcome: object) -> None:
@@ -427,26 +479,6 @@ def _parameters(url: str) -> pika.URLParameters:
     return parameters
 
 
-def _topology(queue: str, dead_queue: str, max_length: int) -> dict[str, dict[str, Any]]:
-    """Return both queues' arguments. At-least-once dead-lettering needs reject-publish.
-
-    https://www.rabbitmq.com/docs/quorum-queues#dead-lettering
-    """
-    quorum = {"x-queue-type": "quorum"}
-    return {
-        dead_queue: {**quorum, "x-delivery-limit": UNLIMITED},
-        queue: {
-            **quorum,
-            "x-overflow": "reject-publish",
-            "x-max-length": max_length,
-            "x-delivery-limit": DELIVERY_LIMIT,
-            "x-dead-letter-exchange": "",
-            "x-dead-letter-routing-key": dead_queue,
-            "x-dead-letter-strategy": "at-least-once",
-        },
-    }
-
-
 def _explain(reason: BaseException, was_ready: bool) -> BrokerError:
     """Say what pika's error means to whoever set this up."""
     if isinstance(reason, ChannelClosedByBroker) and reason.reply_code == PRECONDITION_FAILED and not was_ready:
@@ -454,7 +486,9 @@ def _explain(reason: BaseException, was_ready: bool) -> BrokerError:
             f"RabbitMQ has a queue of this name with other properties ({reason.reply_text}). Delete it once it is "
             "empty, or set BROKER_QUEUE to another name"
         )
-    if isinstance(reason, (ProbableAuthenticationError, ProbableAccessDeniedError, AuthenticationError)):
+    probably_refused = isinstance(reason, (ProbableAuthenticationError, ProbableAccessDeniedError))
+    # Pika takes any end in the middle of the handshake for a refusal, also a broker that was killed then.
+    if isinstance(reason, AuthenticationError) or (probably_refused and REFUSED.search(str(reason))):
         return BrokerMisconfigured("RabbitMQ refuses the user, the password or the virtual host of BROKER_URL")
     return BrokerUnavailable(f"RabbitMQ is not available: {_root(reason)}")
 
@@ -471,3 +505,9 @@ def _dead_letter(delivery: Delivery) -> DeadLetter:
     reason = headers.get(REASON) or f"given up by RabbitMQ: {headers.get('x-first-death-reason', 'unknown')}"
     first_seen = datetime.fromtimestamp(delivery.sent_at, UTC) if delivery.sent_at else None
     return DeadLetter(delivery.body, str(reason), first_seen)
+
+
+def _refused(rejection: Rejection) -> tuple[bytes, BasicProperties]:
+    delivery, reason = rejection
+    first_seen = int(delivery.sent_at or time.time())
+    return delivery.body, BasicProperties(delivery_mode=2, timestamp=first_seen, headers={REASON: reason})

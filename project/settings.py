@@ -96,9 +96,11 @@ if _database["ENGINE"].endswith("sqlite3"):
         "timeout": PUBLISH_TIMEOUT,  # a publisher waits for the lock no longer than for a broker
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
     }
-elif _database["ENGINE"].endswith("postgresql"):
+else:
+    _database["ENGINE"] = "watchtime.postgresql"
     # Parameters beside the statement, not in it: the fold's arrays go over in binary.
     _database["OPTIONS"] = {"server_side_binding": True}
+DATABASE_TIMEOUT = _number("DATABASE_TIMEOUT", 5.0, env.float)
 
 AUTH_USER_MODEL = "watchtime.CustomUser"
 AUTH_PASSWORD_VALIDATORS = [

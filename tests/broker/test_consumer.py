@@ -122,6 +122,29 @@ def test_a_lost_subscription_is_replaced() -> None:
     assert broker.done == MESSAGES[:5]
 
 
+def test_dead_letters_that_cannot_be_stored_now_are_tried_again_and_nothing_is_given_back() -> None:
+    class Forgetful(MemoryBroker):
+        def subscribe(self, queue: str, prefetch: int) -> Subscription:
+            self.subscriptions += 1
+            return ForgetfulSubscription(self)
+
+    class ForgetfulSubscription(MemorySubscription):
+        def dead_letter(self, rejections: Sequence[Rejection]) -> None:
+            if self.broker.script:
+                raise self.broker.script.pop(0)
+            super().dead_letter(rejections)
+
+        def receive(self, limit: int, timeout: float) -> list[Delivery]:
+            taken, self.waiting = self.waiting[:limit], self.waiting[limit:]
+            return taken
+
+    broker = Forgetful(MESSAGES[:5], script=[BrokerUnavailable("alarm"), BrokerUnavailable("alarm")])
+    run(broker, lambda deliveries: [deliveries[2].rejected("bad")])
+    assert broker.subscriptions == 1
+    assert broker.dead == {b"2": "bad"}
+    assert broker.done == MESSAGES[:5]
+
+
 def test_told_to_stop_it_saves_and_acknowledges_the_batch_in_hand() -> None:
     broker = MemoryBroker(MESSAGES)
     stop = threading.Event()

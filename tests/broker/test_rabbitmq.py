@@ -10,9 +10,12 @@ from urllib.parse import urlsplit
 import pika
 import pytest
 
+from broker import Subscription
 from broker.errors import BrokerError, BrokerMisconfigured, BrokerUnavailable
-from broker.rabbitmq import DELIVERY_LIMIT, RabbitMQClient
+from broker.rabbitmq import RabbitMQClient
+from broker.topology import DELIVERY_LIMIT
 from tests import services
+from tests.faults.proxy import Proxy
 
 
 def client(queue: str, url: str = services.RABBITMQ_URL, max_length: int = 1000) -> RabbitMQClient:
@@ -182,3 +185,63 @@ def test_a_forked_child_opens_a_connection_of_its_own(broker: RabbitMQClient) ->
     assert os.waitstatus_to_exitcode(status) == 0
     broker.publish([b"parent again"])
     assert depth(broker.queue) == 3
+
+
+@pytest.fixture
+def proxy() -> Iterator[Proxy]:
+    with closing(Proxy(urlsplit(services.RABBITMQ_URL).port or 5672)) as opened:
+        yield opened
+
+
+def through(proxy: Proxy) -> str:
+    url = urlsplit(services.RABBITMQ_URL)
+    return url._replace(netloc=f"{url.username}:{url.password}@127.0.0.1:{proxy.port}").geturl()
+
+
+def receive_for(subscription: Subscription, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        subscription.receive(1, 0.1)
+
+
+@pytest.mark.parametrize("up", [True, False])
+def test_a_connection_lost_in_the_handshake_is_no_refusal(rabbitmq_queue: str, proxy: Proxy, up: bool) -> None:
+    with closing(client(rabbitmq_queue, through(proxy))) as broker:
+        proxy.cut_mid_frame(up=up, new_ones_too=True)
+        with pytest.raises(BrokerUnavailable):
+            broker.publish([b"x"])
+        proxy.heal()
+        broker.publish([b"x"])
+
+
+def test_a_silent_broker_is_given_up(rabbitmq_queue: str, proxy: Proxy) -> None:
+    """It would take pika 8 seconds or more to see that, and 3 more to say goodbye to nobody."""
+    with closing(client(rabbitmq_queue, through(proxy))) as broker:
+        subscription = broker.subscribe(rabbitmq_queue, 10)
+        proxy.forget()
+        began = time.monotonic()
+        with pytest.raises(BrokerUnavailable, match="silent"):
+            receive_for(subscription, 10)
+        subscription.close()
+        assert time.monotonic() - began < 6
+
+
+def test_a_caller_in_a_hurry_does_not_end_the_connection_of_all_others(broker: RabbitMQClient) -> None:
+    broker.publish([b"1"])
+    session = broker._publisher()
+    with pytest.raises(BrokerUnavailable, match="did not answer"):
+        session.publish(broker.queue, [(b"2", pika.BasicProperties(delivery_mode=2))], timeout=0)
+    broker.publish([b"3"])
+    assert broker._publisher() is session
+
+
+def test_closing_while_it_waits_to_connect_again_leaves_nothing_behind(rabbitmq_queue: str) -> None:
+    broker = client(rabbitmq_queue, "amqp://127.0.0.1:1/")
+    for _ in range(3):
+        with pytest.raises(BrokerUnavailable):
+            broker.publish([b"x"])
+    session = broker._publisher()  # waits for its turn
+    began = time.monotonic()
+    broker.close()
+    assert time.monotonic() - began < 1
+    assert not session._thread.is_alive()

@@ -12,15 +12,19 @@ from django.core.management.base import BaseCommand, CommandError
 
 from broker import BrokerError, default_broker
 from watchtime.ingest import Ingest
+from watchtime.postgresql.base import DatabaseWrapper
 from watchtime.progress import ConsumerReport
 
 logger = logging.getLogger(__name__)
+
+DRAIN_TIMEOUT = 4.0  # seconds
 
 
 class Command(BaseCommand):
     help = "Consume watch events and fold them into the totals. SIGTERM finishes the batch in hand, a second one stops."
 
     def handle(self, **_options: Any) -> None:
+        DatabaseWrapper.patience = settings.DATABASE_TIMEOUT
         stop = threading.Event()
         _stop_on_signals(stop)
         ingest = Ingest()
@@ -42,8 +46,17 @@ class Command(BaseCommand):
 def _stop_on_signals(stop: threading.Event) -> None:
     def handle(number: int, _frame: object) -> None:
         if stop.is_set():
-            os._exit(128 + number)  # what is not acknowledged is delivered again
+            _exit(number)
         stop.set()
+        # The broker or the database may not answer just now.
+        timer = threading.Timer(DRAIN_TIMEOUT, _exit, [number])
+        timer.daemon = True
+        timer.start()
 
     signal.signal(signal.SIGTERM, handle)
     signal.signal(signal.SIGINT, handle)
+
+
+def _exit(number: int) -> None:
+    """Stop at once. What is not acknowledged is delivered again, and counted once."""
+    os._exit(128 + number)

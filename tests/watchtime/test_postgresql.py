@@ -1,0 +1,100 @@
+"""PostgreSQL that does not answer: connections are given up, and the next ones work."""
+
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from urllib.parse import urlsplit
+
+import environ
+import pytest
+from django.db import OperationalError
+from django.db.utils import ConnectionHandler
+from pytest_django.plugin import DjangoDbBlocker
+
+from tests import services
+from tests.faults.proxy import Proxy
+from watchtime.postgresql.base import DatabaseWrapper
+
+PATIENCE = 0.5
+
+
+@pytest.fixture
+def proxy() -> Iterator[Proxy]:
+    with closing(Proxy(urlsplit(services.POSTGRESQL_URL).port or 5432)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def database(
+    proxy: Proxy, monkeypatch: pytest.MonkeyPatch, django_db_blocker: DjangoDbBlocker
+) -> Iterator[DatabaseWrapper]:
+    monkeypatch.setattr(DatabaseWrapper, "patience", PATIENCE)
+    with services.own_database() as url, django_db_blocker.unblock(), closing(connect(url, proxy)) as wrapper:
+        yield wrapper
+
+
+def connect(url: str, proxy: Proxy) -> DatabaseWrapper:
+    """Return a connection of Django's, through the proxy."""
+    settings = {**environ.Env.db_url_config(url), "ENGINE": "watchtime.postgresql", "PORT": proxy.port}
+    wrapper = ConnectionHandler({"default": settings})["default"]
+    assert isinstance(wrapper, DatabaseWrapper)
+    wrapper.inc_thread_sharing()
+    return wrapper
+
+
+def ask(database: DatabaseWrapper, sql: str) -> object:
+    with database.cursor() as cursor:
+        cursor.execute(sql)
+        return cursor.fetchone()[0]
+
+
+def gives_up(database: DatabaseWrapper, sql: str) -> bool:
+    """Say whether a statement is given up, in little more time than it may take."""
+    began = time.monotonic()
+    with pytest.raises(OperationalError):
+        ask(database, sql)
+    return PATIENCE <= time.monotonic() - began < PATIENCE + 2
+
+
+def test_a_slow_statement_is_given_up_and_the_next_one_works(database: DatabaseWrapper) -> None:
+    assert gives_up(database, "SELECT pg_sleep(20)")
+    database.close_if_unusable_or_obsolete()
+    assert ask(database, "SELECT 1") == 1
+
+
+def test_a_forgotten_connection_is_given_up(database: DatabaseWrapper, proxy: Proxy) -> None:
+    assert ask(database, "SELECT 1") == 1
+    proxy.forget()
+    assert gives_up(database, "SELECT 2")
+    database.close_if_unusable_or_obsolete()
+    assert ask(database, "SELECT 3") == 3
+
+
+def test_connecting_to_nobody_is_given_up(database: DatabaseWrapper, proxy: Proxy) -> None:
+    proxy.blackhole()
+    began = time.monotonic()
+    with pytest.raises(OperationalError):
+        ask(database, "SELECT 1")
+    assert time.monotonic() - began < 6
+
+
+def test_the_locks_of_a_forgotten_transaction_are_released(database: DatabaseWrapper, proxy: Proxy) -> None:
+    """Neither end hears of the other again: the server must give the transaction up by itself."""
+    with database.cursor() as cursor:
+        cursor.execute("CREATE TABLE hot AS SELECT 1")
+    forgotten = database.connection
+    forgotten.autocommit = False
+    forgotten.execute("LOCK TABLE hot")
+    proxy.forget()
+    database.connection = None
+    time.sleep(2 * PATIENCE)
+    with database.cursor() as cursor:
+        cursor.execute("DROP TABLE hot")
+    forgotten.close()
+
+
+def test_without_a_limit_a_statement_takes_as_long_as_it_takes(
+    database: DatabaseWrapper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(DatabaseWrapper, "patience", None)
+    assert ask(database, f"SELECT 1 FROM pg_sleep({2 * PATIENCE})") == 1

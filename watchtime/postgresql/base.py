@@ -1,0 +1,48 @@
+"""Django's PostgreSQL backend, with a limit to how long an answer may take.
+
+A query whose connection was forgotten on the way waits for hours, in the client and, with its
+locks, in the server. Who watches a command can end it; a server or a consumer must by itself.
+"""
+
+from functools import partial
+from typing import Any, ClassVar
+
+import psycopg
+from django.db.backends.postgresql import base
+
+CONNECT_TIMEOUT = 3  # seconds
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    """Connections on which no statement waits longer than `patience` seconds; as long as it takes when that is None."""
+
+    patience: ClassVar[float | None] = None
+
+    def get_connection_params(self) -> dict[str, Any]:
+        """Have the server, too, give up what the client gave up: its locks would stop everyone else."""
+        parameters: dict[str, Any] = super().get_connection_params()
+        if self.patience is not None:
+            milliseconds = int(1000 * self.patience)
+            parameters.setdefault("connect_timeout", CONNECT_TIMEOUT)
+            parameters["options"] = (
+                f"{parameters.get('options', '')} -c idle_in_transaction_session_timeout={milliseconds} "
+                f"-c client_connection_check_interval={milliseconds}"
+            ).strip()
+        return parameters
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        """Connect, and limit every wait of the connection from now on."""
+        connection = super().get_new_connection(conn_params)
+        if self.patience is not None:
+            connection.wait = partial(_wait, connection, self.patience)
+        return connection
+
+
+def _wait(connection: "psycopg.Connection[Any]", patience: float, answer: Any, **options: Any) -> Any:
+    """Wait for an answer as psycopg does, but close the connection when none comes in time."""
+    try:
+        return psycopg.Connection.wait(connection, answer, **{"timeout": patience, **options})
+    except psycopg.OperationalError as error:
+        if error.sqlstate is None:  # no word of the server's: the answer to this would pass for one to the next
+            connection.close()
+        raise
