@@ -1,0 +1,58 @@
+"""Fixtures of the fault suite, and its summary."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.stage import RECORD, Servers, Stage
+
+ROUNDS = int(os.environ.get("FAULTS_ROUNDS", "1"))
+SECONDS_A_ROUND = 120
+
+
+def rounds(short: int) -> range:
+    """Return what to loop over for a class: `short` faults, and FAULTS_ROUNDS times that in the long form."""
+    return range(short * ROUNDS)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.faults)
+            item.add_marker(pytest.mark.timeout(60 + ROUNDS * SECONDS_A_ROUND))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if RECORD.faults:
+        terminalreporter.section("faults")
+        for line in RECORD.summary():
+            terminalreporter.line(line)
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Servers]:
+    started = Servers()
+    try:
+        started.start()
+        yield started
+    finally:
+        started.stop()
+
+
+@pytest.fixture
+def stage(servers: Servers, request: pytest.FixtureRequest) -> Iterator[Stage]:
+    """The service, running, with clients that publish. Mark a test with `stage_settings` for other settings."""
+    marker = request.node.get_closest_marker("stage_settings")
+    stage = Stage(servers, **(marker.kwargs if marker else {}))
+    try:
+        yield stage.open()
+        if not stage.failed:
+            stage.settle()
+    finally:
+        for process in (stage.web, stage.consumer):
+            sys.stdout.write(f"---- {process.arguments[-1]}\n{process.output()[-4000:]}\n")
+        stage.close()

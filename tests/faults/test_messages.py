@@ -1,0 +1,88 @@
+"""What comes through the queue is repeated, out of order, in conflict with itself, or no event at all."""
+
+import json
+import random
+from uuid import uuid4
+
+import pika
+
+from tests.faults.clients import Published
+from tests.faults.conftest import rounds
+from tests.faults.judge import read_logs
+from tests.faults.stage import Stage
+
+PERSISTENT = pika.BasicProperties(delivery_mode=2)
+POISON = (
+    b"",
+    b"\x00\xff\xfe",
+    b"[" * 50_000,
+    b'{"user": "anna"}',
+    b'{"user": "anna", "slug": "alien", "at": true}',
+    b'{"user": "anna", "slug": "alien", "at": NaN}',
+    b'{"user": "a\\u0000b", "slug": "alien", "at": 1}',
+    b'{"user": "anna", "slug": "alien", "at": ' + b"9" * 5000 + b"}",
+    b'{"user": "anna", "slug": "alien", "at": 5, "start": 6}',
+    "{'user': 'anna'}".encode("utf-16"),
+)
+
+
+def publish(stage: Stage, bodies: list[bytes]) -> None:
+    """Publish straight into the queue, as a producer of somebody else's would."""
+    with stage.channel() as channel:
+        channel.confirm_delivery()
+        for body in bodies:
+            channel.basic_publish("", stage.queue, body, PERSISTENT, mandatory=True)
+
+
+def test_repeats_and_reordering(stage: Stage) -> None:
+    for _ in rounds(2):
+        with stage.fault("repeats and reordering"):
+            bodies = [event.body() for event in read_logs(stage.directory)[-200:]]
+            again = bodies * 3
+            random.shuffle(again)
+            publish(stage, again)
+
+
+def test_id_conflicts(stage: Stage) -> None:
+    """An id that was counted comes with other content: a dead letter, and no total moves."""
+    for _ in rounds(2):
+        with stage.fault("id conflicts"):
+            stage.pause_clients()  # so that the original is counted, and not only acknowledged
+            events = read_logs(stage.directory)[-30:]
+            publish(stage, [body for event in events for body in (conflict(event), event.body())])
+            stage.expected_dead_letters += len(events)
+            stage.resume_clients()
+
+
+def conflict(event: Published) -> bytes:
+    other = random.choice(
+        [
+            event._replace(user=f"other-{uuid4().hex[:8]}"),
+            event._replace(slug="other"),
+            event._replace(start=(event.start and event.start - 1) or event.start + 1),
+            event._replace(at=event.at + 1),
+        ]
+    )
+    return other.body()
+
+
+def test_every_tenth_message_is_poison(stage: Stage) -> None:
+    for _ in rounds(2):
+        with stage.fault("10 % poison"):
+            good = [event.body() for event in read_logs(stage.directory)[-90:]]
+            bodies = good + list(POISON)
+            random.shuffle(bodies)
+            publish(stage, bodies)
+            stage.expected_dead_letters += len(POISON)
+
+
+def test_poison_while_the_consumer_is_killed(stage: Stage) -> None:
+    """A dead letter may be stored twice then, but never gets lost, and good events are counted once."""
+    for _ in rounds(2):
+        with stage.fault("poison and a killed consumer"):
+            publish(stage, [*POISON, json.dumps({"user": "anna"}).encode()])
+            stage.consumer.kill()
+            stage.consumer.start()
+        letters = stage.dead_letters()
+        assert letters >= stage.expected_dead_letters + len(POISON) + 1
+        stage.expected_dead_letters = letters
