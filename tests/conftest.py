@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests import services
-from tests.processes import answers, environment, free_port, manage, running, wait_for
+from tests.processes import serving
 from tests.settings import ON_POSTGRESQL, SQLITE_FILE
 
 
@@ -48,12 +48,6 @@ def rabbitmq_queue() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def live_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Run web server and consumer in processes of their own, as in production; give their address."""
-    port = free_port()
-    database = tmp_path_factory.mktemp("live") / "db.sqlite3"
-    env = environment(DATABASE_URL=f"sqlite:///{database}", PORT=str(port))
-    manage(env, "migrate")
-    manage(env, "collectstatic", "--no-input")
-    with running(env, "up"):
-        wait_for(lambda: answers(port), 20, "the web server")
-        yield f"http://127.0.0.1:{port}"
+    """Give the address of a service that all of these tests share."""
+    with serving(tmp_path_factory.mktemp("live")) as address:
+        yield address

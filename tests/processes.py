@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import IO
 
 from tests.services import ROOT
@@ -45,6 +46,18 @@ def running(env: Environment, *arguments: str, stderr: IO[str] | None = None) ->
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+@contextmanager
+def serving(directory: Path, stderr: IO[str] | None = None) -> Iterator[str]:
+    """Run web server and consumer in processes of their own, as in production; give their address."""
+    port = free_port()
+    env = environment(DATABASE_URL=f"sqlite:///{directory / 'db.sqlite3'}", PORT=str(port))
+    manage(env, "migrate")
+    manage(env, "collectstatic", "--no-input")
+    with running(env, "up", stderr=stderr):
+        wait_for(lambda: answers(port), 20, "the web server")
+        yield f"http://127.0.0.1:{port}"
 
 
 def wait_for(condition: Callable[[], object], seconds: float, what: str) -> None:
