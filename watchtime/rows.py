@@ -46,13 +46,14 @@ def _type(field: "Field[Any, Any]") -> str:
 
 def _json_each(fields: Sequence["Field[Any, Any]"], rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
     columns = ", ".join(f"json_extract(value, '$[{i}]') AS {field.column}" for i, field in enumerate(fields))
-    return f"(SELECT {columns} FROM json_each(%s)) AS batch", [json.dumps(rows, default=_stored)]
+    adapt_time = connection.ops.adapt_datetimefield_value
 
+    def stored(value: object) -> Any:
+        """Return what SQLite stores of a value that JSON has no type for."""
+        if isinstance(value, UUID):
+            return value.hex
+        if isinstance(value, datetime):
+            return adapt_time(value)
+        raise TypeError(f"no column holds a {type(value).__name__}")
 
-def _stored(value: object) -> Any:
-    """Return what SQLite stores of a value that JSON has no type for."""
-    if isinstance(value, UUID):
-        return value.hex
-    if isinstance(value, datetime):
-        return connection.ops.adapt_datetimefield_value(value)
-    raise TypeError(f"no column holds a {type(value).__name__}")
+    return f"(SELECT {columns} FROM json_each(%s)) AS batch", [json.dumps(rows, default=stored)]
