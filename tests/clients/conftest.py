@@ -1,6 +1,7 @@
 """The JavaScript that talks to a real server, and what came of it."""
 
 import json
+import shutil
 import subprocess
 import time
 import urllib.request
@@ -13,25 +14,44 @@ import pytest
 from tests import services
 
 HERE = Path(__file__).parent
+PACKAGES = HERE / "node_modules"
+SDL = services.ROOT / "schema" / "schema.graphql"
+INSTALL_TIMEOUT = 300
 Node = Callable[..., str]
 Total = Callable[[str], int]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give whichever test has npm fetch its packages the time that this takes on an empty machine."""
+    for item in items:
+        if "node" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.timeout(INSTALL_TIMEOUT + 120))
 
 
 @pytest.fixture(scope="session")
 def node() -> Node:
     """Run one of the scripts here with its arguments; returns what it prints."""
     program, npm = services.require_program("node"), services.require_program("npm")
-    installed, wanted = HERE / "node_modules" / ".package-lock.json", HERE / "package-lock.json"
+    installed, wanted = PACKAGES / ".package-lock.json", HERE / "package-lock.json"
     if not installed.exists() or installed.stat().st_mtime < wanted.stat().st_mtime:
-        install = subprocess.run([npm, "ci", "--silent", "--no-audit", "--no-fund"], cwd=HERE, timeout=100)
+        command = [npm, "ci", "--silent", "--no-audit", "--no-fund"]
+        install = subprocess.run(command, cwd=HERE, timeout=INSTALL_TIMEOUT)
         services.require(install.returncode == 0, "what tests/clients/package.json names")
 
-    def run(script: str, *arguments: str) -> str:
-        done = subprocess.run([program, script, *arguments], cwd=HERE, capture_output=True, text=True, timeout=100)
-        assert done.returncode == 0, done.stderr
+    def run(script: str, *arguments: str, cwd: Path = HERE) -> str:
+        done = subprocess.run([program, script, *arguments], cwd=cwd, capture_output=True, text=True, timeout=100)
+        assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
     return run
+
+
+@pytest.fixture
+def workshop(node: Node, tmp_path: Path) -> Path:
+    """Give a directory for tools that write files, with the SDL and npm's packages."""
+    (tmp_path / "node_modules").symlink_to(PACKAGES)
+    shutil.copy(SDL, tmp_path)
+    return tmp_path
 
 
 @pytest.fixture
