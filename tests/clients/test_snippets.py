@@ -1,15 +1,18 @@
 """Runs the programs of docs/graphql.md from the page."""
 
+import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from tests.clients.conftest import Node, Total
-from tests.services import ROOT
+from tests.services import ROOT, require_program
 
 PAGE = (ROOT / "docs" / "graphql.md").read_text()
+RELAY = {"src": ".", "schema": "schema.graphql", "language": "javascript"}
 
 
 def snippets(language: str) -> list[str]:
@@ -37,5 +40,22 @@ def test_javascript(live_service: str, node: Node, total_of: Total, number: int,
     assert total_of(user) == 90
 
 
+def test_relay(live_service: str, node: Node, total_of: Total, workshop: Path) -> None:
+    (workshop / "relay.config.json").write_text(json.dumps(RELAY))
+    (workshop / "player.js").write_text(snippets("js")[2].replace("http://127.0.0.1:8000", live_service))
+    node("node_modules/.bin/relay-compiler", cwd=workshop)
+    node("compile.mjs", str(workshop / "player.js"), str(workshop / "player.cjs"))
+    assert node("player.cjs", cwd=workshop).strip() == promised(snippets("js")[2])
+    assert total_of("ines") == 90
+
+
+def test_curl(live_service: str, total_of: Total) -> None:
+    require_program("curl")
+    command = snippets("sh")[0].replace("http://127.0.0.1:8000", live_service)
+    done = subprocess.run(["bash", "-ec", command], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout.strip()) == (0, promised(command)), done.stderr
+    assert total_of("hugo") == 90
+
+
 def test_every_snippet_is_run() -> None:
-    assert len(snippets("python")) == len(snippets("js")) == 2
+    assert [len(snippets(language)) for language in ("python", "js", "sh")] == [2, 3, 1]
