@@ -1,6 +1,7 @@
 """Fixtures of the fault suite, and its summary."""
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,6 +36,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(scope="session")
 def servers() -> Iterator[Servers]:
+    # A run in the background is told to stop with SIGTERM: it must clean up all the same.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     started = Servers()
     try:
         started.start()

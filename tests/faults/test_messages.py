@@ -35,7 +35,7 @@ def publish(stage: Stage, bodies: list[bytes]) -> None:
 
 
 def test_repeats_and_reordering(stage: Stage) -> None:
-    for _ in rounds(2):
+    for _ in rounds(5):
         with stage.fault("repeats and reordering"):
             bodies = [event.body() for event in read_logs(stage.directory)[-200:]]
             again = bodies * 3
@@ -67,7 +67,7 @@ def conflict(event: Published) -> bytes:
 
 
 def test_every_tenth_message_is_poison(stage: Stage) -> None:
-    for _ in rounds(2):
+    for _ in rounds(4):
         with stage.fault("10 % poison"):
             good = [event.body() for event in read_logs(stage.directory)[-90:]]
             bodies = good + list(POISON)

@@ -34,13 +34,18 @@ def test_web_server_killed(stage: Stage) -> None:
 
 
 def test_rabbitmq_killed(stage: Stage) -> None:
-    for _ in rounds(1):
+    """With messages waiting, and every other time with a consumer that works on them."""
+    for number in rounds(1):
         time.sleep(SETTLED)
         with stage.fault("RabbitMQ killed"):
-            time.sleep(random.uniform(0, 0.5))
+            if number % 2 == 0:
+                stage.drain()
+            time.sleep(random.uniform(0.2, 0.5))
             stage.servers.node.kill()
             stage.servers.node.start()
             stage.servers.node.wait_ready()
+            if not stage.consumer.is_running:
+                stage.consumer.start()
 
 
 def test_rabbitmq_hangs(stage: Stage) -> None:

@@ -1,5 +1,6 @@
 """The fold: each event once, whatever the order, the batches and the repeats."""
 
+import logging
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -221,6 +222,30 @@ def test_parallel_folds_count_each_event_once() -> None:
     expected = {f"m{n}": sum(one.at for one in MANY[:1050] if one.slug == f"m{n}") for n in range(7)}
     assert dict(Movie.objects.values_list("slug", "total_watch_time")) == expected
     assert Event.objects.count() == 1050
+
+
+@pytest.mark.django_db(transaction=True)
+def test_parallel_folds_of_the_same_events_wait_for_each_other(caplog: pytest.LogCaptureFixture) -> None:
+    """Given in opposite orders: without an order of the fold's own they deadlock, and are replayed at best."""
+    caplog.set_level(logging.INFO, logger="watchtime.fold")
+    batches = [[event(user=f"u{n}", slug=f"m{n % 50}") for n in range(200)] for _ in range(20)]
+    ready = threading.Barrier(2, timeout=30)
+
+    def work(step: int) -> None:
+        try:
+            for batch in batches:
+                ready.wait()
+                fold(batch[::step])
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=work, args=(step,)) for step in (1, -1)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert Event.objects.count() == 4000
+    assert "replaying" not in caplog.text
 
 
 def test_ids_are_uuids_on_every_database() -> None:

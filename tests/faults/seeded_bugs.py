@@ -1,0 +1,210 @@
+"""`python -m tests.faults.seeded_bugs [NAME]`: seed bugs one by one in a copy of the checkout; a test must catch each.
+
+A bug that no test catches is a missing test. Prints a table; exit 1 when one was not caught.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.services import ROOT
+
+TIMEOUT = 300.0
+
+
+class Bug(NamedTuple):
+    """A bug: in one file, some pieces of text become others. `caught_by` is the test that must fail then."""
+
+    name: str
+    file: str
+    changes: tuple[tuple[str, str], ...]
+    caught_by: str
+    database: str = "sqlite"
+
+
+FAULTS = "tests/faults"
+BUGS = (
+    Bug(
+        "acknowledge before the commit",
+        "broker/consumer.py",
+        (
+            (
+                "            rejections = self._save(batch)",
+                "            subscription.acknowledge(batch)\n            rejections = self._save(batch)",
+            ),
+            ("            subscription.acknowledge(batch)\n        self.report", "        self.report"),
+        ),
+        f"{FAULTS}/test_consumer.py::test_consumer_killed_at_a_point[received]",
+    ),
+    Bug(
+        "no wait for the confirm",
+        "broker/rabbitmq.py",
+        (("        self._result(publication.done, timeout)\n", ""),),
+        f"{FAULTS}/test_network.py::test_blackholed_for_a_while[web server and RabbitMQ]",
+    ),
+    Bug(
+        "no mandatory flag",
+        "broker/rabbitmq.py",
+        (("mandatory=True", "mandatory=False"),),
+        f"{FAULTS}/test_queue.py::test_queue_deleted_under_the_web_server",
+    ),
+    Bug(
+        "a refusal taken for a confirm",
+        "broker/rabbitmq.py",
+        (("            if isinstance(frame.method, Basic.Nack):\n", "            if False:\n"),),
+        f"{FAULTS}/test_queue.py::test_queue_full",
+    ),
+    Bug(
+        "a queue that is not durable",
+        "broker/topology.py",
+        (
+            ('"x-queue-type": "quorum"', ""),
+            ('dead_queue: {**quorum, "x-delivery-limit": UNLIMITED}', "dead_queue: {}"),
+            ('            "x-delivery-limit": DELIVERY_LIMIT,\n', ""),
+            ('            "x-dead-letter-strategy": "at-least-once",\n', ""),
+        ),
+        f"{FAULTS}/test_servers.py::test_rabbitmq_killed",
+    ),
+    Bug(
+        "an acknowledgement on a new connection",
+        "broker/rabbitmq.py",
+        (
+            (
+                "        tag = deliveries[-1].tag\n",
+                "        tag = deliveries[-1].tag\n"
+                "        if self._session.ended_at is not None:\n"
+                "            self._session = self._dead_letter.__self__._open(self._queue, 4000)\n"
+                "            self._session.wait_until_ready(5)\n",
+            ),
+        ),
+        "tests/broker/test_rabbitmq.py::test_a_lost_connection_is_replaced_and_its_tags_are_not_used_again",
+    ),
+    Bug(
+        "no dedupe",
+        "watchtime/fold.py",
+        (
+            (
+                "ON CONFLICT (event_id) DO NOTHING",
+                "ON CONFLICT (event_id) DO UPDATE SET received_at = excluded.received_at",
+            ),
+        ),
+        f"{FAULTS}/test_messages.py::test_repeats_and_reordering",
+    ),
+    Bug(
+        "totals from the input, and not from what the ledger took in",
+        "watchtime/fold.py",
+        (("_add_to_totals(new.values())", "_add_to_totals(entries)"),),
+        f"{FAULTS}/test_queue.py::test_fold_slower_than_the_consumer_timeout",
+    ),
+    Bug(
+        "unsorted keys",
+        "watchtime/fold.py",
+        (("for event_id in sorted(rows)", "for event_id in rows"),),
+        "tests/watchtime/test_fold.py::test_parallel_folds_of_the_same_events_wait_for_each_other",
+        database="postgresql",
+    ),
+    Bug(
+        "a swallowed database error",
+        "watchtime/ingest.py",
+        (('raise TryAgain(f"the database is not available: {error}") from error', "return rejections"),),
+        f"{FAULTS}/test_servers.py::test_postgresql_stopped_immediately",
+    ),
+    Bug(
+        "a retry with a new id",
+        "schema/legacy.py",
+        (("known = fields.keys() & WatchEvent.model_fields", "known = fields.keys() & {*NUMBERS, 'user', 'slug'}"),),
+        f"{FAULTS}/test_network.py::test_confirms_lost",
+    ),
+    Bug(
+        "refused messages acknowledged and not kept",
+        "broker/consumer.py",
+        (("                    subscription.dead_letter(rejections)\n", "                    pass\n"),),
+        f"{FAULTS}/test_messages.py::test_every_tenth_message_is_poison",
+    ),
+    Bug(
+        "ids that are not compared with what is counted",
+        "watchtime/fold.py",
+        (("if ledger[event.id] != entry", "if False"),),
+        f"{FAULTS}/test_messages.py::test_id_conflicts",
+    ),
+    Bug(
+        "no deadline on the database",
+        "watchtime/management/commands/consume.py",
+        (("        DatabaseWrapper.patience = settings.DATABASE_TIMEOUT\n", ""),),
+        f"{FAULTS}/test_network.py::test_forgotten[consumer and PostgreSQL]",
+    ),
+    Bug(
+        "a silent broker that is waited for",
+        "broker/rabbitmq.py",
+        (("elif now - self._heard_at > self._silence:", "elif False:"),),
+        f"{FAULTS}/test_network.py::test_half_open[consumer and RabbitMQ]",
+    ),
+    Bug(
+        "a channel that refuses for ever is kept",
+        "broker/rabbitmq.py",
+        (("elif now - self._refusing_since > REFUSAL_PATIENCE:", "elif False:"),),
+        f"{FAULTS}/test_cluster.py",
+    ),
+)
+
+
+def seed(bug: Bug, checkout: Path) -> None:
+    """Put the bug into a checkout."""
+    path = checkout / bug.file
+    text = path.read_text()
+    for old, new in bug.changes:
+        if text.count(old) != 1:
+            raise SystemExit(f"{bug.name}: {old!r} is not in {bug.file} exactly once")
+        text = text.replace(old, new)
+    path.write_text(text)
+
+
+def copy_checkout(target: Path) -> None:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in filter(None, listed.split("\0")):
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, target / name)
+
+
+def is_caught(bug: Bug) -> bool:
+    """Say whether the bug's test fails with the bug in place. What else stops it is an error of this script."""
+    with tempfile.TemporaryDirectory(prefix="watchtime-bug-") as directory:
+        copy_checkout(Path(directory))
+        seed(bug, Path(directory))
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "-x", "--no-header", bug.caught_by],
+            cwd=directory,
+            env={**os.environ, "TEST_DATABASE": bug.database, "PYTHONDONTWRITEBYTECODE": "1"},
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT,
+        )
+    if done.returncode not in {0, 1}:
+        raise SystemExit(f"{bug.name}: pytest ended with {done.returncode}\n{done.stdout}{done.stderr}")
+    reasons = re.findall(r"^E +(.*)$", done.stdout, re.MULTILINE)
+    sys.stdout.write(f"    {reasons[0][:160] if reasons else done.stdout.strip().splitlines()[-1]}\n")
+    return done.returncode == 1
+
+
+def main(wanted: str = "") -> None:
+    missed = []
+    for bug in BUGS:
+        if wanted in bug.name:
+            began = time.monotonic()
+            caught = is_caught(bug)
+            verdict = "caught" if caught else "MISSED"
+            sys.stdout.write(f"{verdict} by {bug.caught_by} in {time.monotonic() - began:.0f} s: {bug.name}\n")
+            sys.stdout.flush()
+            missed += [] if caught else [bug.name]
+    if missed:
+        raise SystemExit(f"{len(missed)} bugs were not caught: {missed}")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
