@@ -24,7 +24,7 @@ def a_while(at_most: float) -> None:
 @on_each_path
 def test_cut(stage: Stage, path: str) -> None:
     proxy = PATHS[path](stage)
-    for _ in rounds(5):
+    for _ in rounds(8):
         with stage.fault(f"cut: {path}"):
             a_while(0.3)
             proxy.cut()
@@ -33,11 +33,11 @@ def test_cut(stage: Stage, path: str) -> None:
 @on_each_path
 def test_cut_mid_frame(stage: Stage, path: str) -> None:
     proxy = PATHS[path](stage)
-    for round_number in rounds(5):
+    for round_number in rounds(8):
         with stage.fault(f"cut mid-frame: {path}"):
             a_while(0.2)
             proxy.cut_mid_frame(up=round_number % 2 == 0)
-            a_while(1)
+            a_while(0.5)
 
 
 @on_each_path
