@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # For what needs settings but no running service: lint, types, migrations check.
 LINT_ENV := SECRET_KEY=lint-only-0123456789-abcdefghijklmnopqrstuvwxyz-0123456789 DEBUG=false HTTPS=true
 
-.PHONY: run test lint bench faults clean
+.PHONY: run test lint bench faults mutants clean
 
 run: $(VENV)/.run .env frontend/.assets
 	@$(BIN)/python manage.py migrate --verbosity 0
@@ -16,6 +16,13 @@ run: $(VENV)/.run .env frontend/.assets
 test: $(VENV)/.dev frontend/.assets
 	$(BIN)/pytest
 	TEST_DATABASE=postgresql $(BIN)/pytest
+
+# FAULTS_ROUNDS=n for the long form, see docs/faults.md.
+faults: $(VENV)/.dev
+	$(BIN)/pytest tests/faults
+
+mutants: $(VENV)/.dev
+	$(BIN)/python -m tests.faults.seeded_bugs
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m bench
