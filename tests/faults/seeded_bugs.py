@@ -44,19 +44,19 @@ BUGS = (
     ),
     Bug(
         "no wait for the confirm",
-        "broker/rabbitmq.py",
+        "broker/session.py",
         (("        self._result(publication.done, timeout)\n", ""),),
         f"{FAULTS}/test_network.py::test_blackholed_for_a_while[web server and RabbitMQ]",
     ),
     Bug(
         "no mandatory flag",
-        "broker/rabbitmq.py",
+        "broker/session.py",
         (("mandatory=True", "mandatory=False"),),
         f"{FAULTS}/test_queue.py::test_queue_deleted_under_the_web_server",
     ),
     Bug(
         "a refusal taken for a confirm",
-        "broker/rabbitmq.py",
+        "broker/session.py",
         (("            if isinstance(frame.method, Basic.Nack):\n", "            if False:\n"),),
         f"{FAULTS}/test_queue.py::test_queue_full",
     ),
@@ -141,13 +141,13 @@ BUGS = (
     ),
     Bug(
         "a silent broker that is waited for",
-        "broker/rabbitmq.py",
+        "broker/session.py",
         (("elif now - self._heard_at > self._silence:", "elif False:"),),
         f"{FAULTS}/test_network.py::test_half_open[consumer and RabbitMQ]",
     ),
     Bug(
         "a channel that refuses for ever is kept",
-        "broker/rabbitmq.py",
+        "broker/session.py",
         (("elif now - self._refusing_since > REFUSAL_PATIENCE:", "elif False:"),),
         f"{FAULTS}/test_cluster.py",
     ),
