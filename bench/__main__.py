@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 
-from bench.report import print_table, progress
+from bench.report import Row, print_table, progress
 
 BENCHMARKS = ("drain", "halves", "publishers", "batches", "totals", "consumers", "memory", "embedded", "graphql")
 
@@ -24,11 +24,13 @@ def main() -> None:
     if unknown := set(options.names) - set(BENCHMARKS):
         parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # or what was made would stay
-    rows = []
-    for name in options.names or BENCHMARKS:
-        progress(name)
-        rows += importlib.import_module(f"bench.{name}").run(options.scale)
-    print_table(rows)
+    rows: list[Row] = []
+    try:
+        for name in options.names or BENCHMARKS:
+            progress(name)
+            rows += importlib.import_module(f"bench.{name}").run(options.scale)
+    finally:
+        print_table(rows)  # also what was found before one failed or somebody stopped it
 
 
 if __name__ == "__main__":

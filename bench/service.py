@@ -44,7 +44,10 @@ class Service:
         }
 
     def manage(self, *command: str) -> None:
-        subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, env=self.environment, check=True)
+        """Run a command of the service. What it says goes to standard error: the table stands alone."""
+        subprocess.run(
+            [sys.executable, "manage.py", *command], cwd=ROOT, env=self.environment, stdout=sys.stderr, check=True
+        )
 
     def execute(self, *statements: str) -> None:
         """Execute SQL on PostgreSQL, each statement in a transaction of its own."""
