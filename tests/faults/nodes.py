@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -15,6 +14,7 @@ import pika
 import psycopg
 
 from tests import services
+from tests.processes import free_port
 
 START_TIMEOUT = 60.0
 RABBITMQ_CONFIG = """
@@ -33,11 +33,6 @@ def find_program(name: str, *places: str) -> str:
     found = [path for place in places for path in sorted(glob(f"{place}/{name}"))] or [shutil.which(name)]
     services.require(found[-1], name)
     return str(found[-1])
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def wait_for(condition: Callable[[], object], what: str, seconds: float = START_TIMEOUT, every: float = 0.05) -> None:
@@ -108,8 +103,8 @@ class RabbitNode:
         wait_for(self._answers, f"RabbitMQ node {self.name} starts", every=0.1)
 
     def _answers(self) -> bool:
-        if self._process is not None and (code := self._process.poll()) is not None:
-            raise AssertionError(f"{self.name} exited with {code}: {(self._directory / 'output').read_text()[-2000:]}")
+        if self._process is not None and self._process.poll() is not None:
+            self.start()  # as systemd would: one that was killed may stumble over what it left
         try:
             pika.BlockingConnection(pika.URLParameters(f"{self.url}?socket_timeout=1&stack_timeout=2")).close()
         except (pika.exceptions.AMQPError, OSError):

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from tests import processes
 from tests.services import ROOT
 
 
@@ -16,7 +17,7 @@ class Process:
 
     def __init__(self, arguments: Sequence[str], environment: Mapping[str, str], output: Path) -> None:
         self.arguments = [sys.executable, *arguments]
-        self._environment = {**_inherited(), **environment}
+        self._environment = processes.environment(**environment)
         self._output = output
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -60,8 +61,3 @@ class Process:
 
     def output(self) -> str:
         return self._output.read_text(errors="replace") if self._output.exists() else ""
-
-
-def _inherited() -> dict[str, str]:
-    kept = ("PATH", "HOME", "LANG", "VIRTUAL_ENV", "COVERAGE_PROCESS_START")
-    return {name: os.environ[name] for name in kept if name in os.environ}

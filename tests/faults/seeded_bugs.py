@@ -62,13 +62,8 @@ BUGS = (
     ),
     Bug(
         "a queue that is not durable",
-        "broker/topology.py",
-        (
-            ('"x-queue-type": "quorum"', ""),
-            ('dead_queue: {**quorum, "x-delivery-limit": UNLIMITED}', "dead_queue: {}"),
-            ('            "x-delivery-limit": DELIVERY_LIMIT,\n', ""),
-            ('            "x-dead-letter-strategy": "at-least-once",\n', ""),
-        ),
+        "broker/session.py",
+        (("name, durable=True, arguments=arguments)", "name, durable=False)"),),
         f"{FAULTS}/test_servers.py::test_rabbitmq_killed",
     ),
     Bug(

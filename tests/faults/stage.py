@@ -18,9 +18,10 @@ import psycopg
 
 from tests.faults.clients import Client, ask
 from tests.faults.judge import Verdict, judge, read_logs
-from tests.faults.nodes import Epmd, PostgresCluster, RabbitNode, free_port, wait_for
+from tests.faults.nodes import Epmd, PostgresCluster, RabbitNode, wait_for
 from tests.faults.processes import Process
 from tests.faults.proxy import Proxy
+from tests.processes import free_port
 
 RECOVERY = 10.0  # seconds within which everything acknowledged is counted after a fault
 DRAIN = 5.0  # seconds that a consumer may take to stop
@@ -42,7 +43,7 @@ class Servers:
         self.cluster.execute(f"CREATE DATABASE {TEMPLATE}")
         migrate = Process(
             ["manage.py", "migrate", "--verbosity", "0"],
-            {"SECRET_KEY": "x" * 50, "DATABASE_URL": self.cluster.url(TEMPLATE)},
+            {"DATABASE_URL": self.cluster.url(TEMPLATE)},
             self.home / "migrate.log",
         )
         assert migrate.start().wait(60) == 0, migrate.output()
@@ -112,7 +113,6 @@ class Stage:
 
     def _process(self, command: str, broker: Proxy, database: Proxy, environment: dict[str, str]) -> Process:
         settings = {
-            "SECRET_KEY": "only-for-faults-" + "x" * 50,
             "DATABASE_URL": f"postgres://postgres@127.0.0.1:{database.port}/{self.name}",
             "BROKER_URL": f"amqp://guest:guest@127.0.0.1:{broker.port}/",
             "BROKER_QUEUE": self.queue,
