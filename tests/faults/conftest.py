@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -46,16 +47,32 @@ def servers() -> Iterator[Servers]:
         started.stop()
 
 
+@pytest.fixture(scope="session")
+def standing(servers: Servers) -> Iterator[list[Stage]]:
+    """The stage that tests use one after the other, or none: to set one up takes longer than most faults."""
+    stages: list[Stage] = []
+    yield stages
+    for stage in stages:
+        with closing(stage):
+            stage.settle()
+
+
 @pytest.fixture
-def stage(servers: Servers, request: pytest.FixtureRequest) -> Iterator[Stage]:
-    """The service, running, with clients that publish. Mark a test with `stage_settings` for other settings."""
+def stage(servers: Servers, standing: list[Stage], request: pytest.FixtureRequest) -> Iterator[Stage]:
+    """The service, running, with clients that publish. Mark a test with `stage_settings` for settings of its own."""
     marker = request.node.get_closest_marker("stage_settings")
-    stage = Stage(servers, **(marker.kwargs if marker else {}))
+    settings = marker.kwargs if marker else {}
+    stage = standing.pop() if standing and not settings else Stage(servers, **settings)
     try:
         yield stage.open()
         if not stage.failed:
-            stage.settle()
+            stage.check()
+            if settings:
+                stage.settle()
+            else:
+                standing.append(stage)
     finally:
         for process in (stage.web, stage.consumer):
             sys.stdout.write(f"---- {process.arguments[-1]}\n{process.output()[-4000:]}\n")
-        stage.close()
+        if stage not in standing:
+            stage.close()

@@ -80,6 +80,8 @@ def consumer_timeout(stage: Stage, seconds: float) -> Iterator[None]:
         yield
     finally:
         stage.servers.node.ctl("eval", evaluate.format(1_800_000))
+        stage.drain()
+        stage.consumer.start()
 
 
 def test_consumer_stopped_past_the_consumer_timeout(stage: Stage) -> None:
