@@ -34,7 +34,7 @@ def test_a_node_of_three_killed(servers: Servers, cluster: list[RabbitNode]) -> 
     stage = Stage(servers, nodes=cluster, BROKER_URL=url)
     try:
         stage.open()
-        for number in rounds(2):
+        for number in rounds(1):
             node = cluster[number % len(cluster)]
             time.sleep(SETTLED)
             with stage.fault("one node of three killed"):

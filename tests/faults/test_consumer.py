@@ -22,7 +22,7 @@ def test_consumer_killed_at_random(stage: Stage) -> None:
 
 @pytest.mark.parametrize("point", POINTS)
 def test_consumer_killed_at_a_point(stage: Stage, point: str) -> None:
-    for _ in rounds(2):
+    for _ in rounds(1):
         with stage.fault(f"consumer killed: {point}"):
             stage.drain()
             stage.consumer.start("-m", "tests.faults.runner", point, str(random.randint(1, 3)))

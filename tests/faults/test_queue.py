@@ -40,7 +40,7 @@ def test_memory_alarm(stage: Stage) -> None:
 
 def test_queue_deleted_under_the_web_server(stage: Stage) -> None:
     """What is published next fits no queue: it is refused, and the one after that makes the queue anew."""
-    for _ in rounds(2):
+    for _ in rounds(1):
         with stage.fault("queue deleted under the web server"):
             stage.pause_clients()
             stage.drain()
@@ -52,7 +52,7 @@ def test_queue_deleted_under_the_web_server(stage: Stage) -> None:
 
 
 def test_queue_deleted_under_the_consumer(stage: Stage) -> None:
-    for _ in rounds(2):
+    for _ in rounds(1):
         with stage.fault("queue deleted under the consumer"):
             stage.pause_clients()
             with stage.channel() as channel:
@@ -62,7 +62,7 @@ def test_queue_deleted_under_the_consumer(stage: Stage) -> None:
 
 @pytest.mark.stage_settings(BROKER_MAX_LENGTH="30")
 def test_queue_full(stage: Stage) -> None:
-    for _ in rounds(2):
+    for _ in rounds(1):
         with stage.fault("queue full"):
             stage.drain()
             await_refusal(stage)

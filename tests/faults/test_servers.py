@@ -97,7 +97,7 @@ def in_commit(stage: Stage) -> bool:
 
 
 def test_sigterm_drains(stage: Stage) -> None:
-    for _ in rounds(2):
+    for _ in rounds(1):
         with stage.fault("consumer told to stop"):
             stage.drain()
             stage.consumer.start()
