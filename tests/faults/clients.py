@@ -132,7 +132,7 @@ class Client(threading.Thread):
     def resume(self) -> None:
         self._go.set()
 
-    def abandon(self) -> None:
+    def close(self) -> None:
         """End without waiting for an acknowledgement."""
         self._abandoned = True
         self._stop_asked.set()

@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from glob import glob
 from pathlib import Path
 
@@ -99,6 +100,10 @@ class RabbitNode:
                 [program], env=self._environment, stdout=output, stderr=output, start_new_session=True
             )
 
+    @property
+    def is_started(self) -> bool:
+        return self._process is not None
+
     def wait_ready(self) -> None:
         wait_for(self._answers, f"RabbitMQ node {self.name} starts", every=0.1)
 
@@ -114,7 +119,8 @@ class RabbitNode:
     def kill(self) -> None:
         """End the node at once, and all that it started."""
         if self._process is not None:
-            os.killpg(self._process.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it ended by itself
+                os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
             self._process = None
 
@@ -173,6 +179,10 @@ class PostgresCluster:
         except psycopg.OperationalError:
             return False
         return True
+
+    @property
+    def is_started(self) -> bool:
+        return self._process is not None
 
     def stop_immediately(self) -> None:
         """Stop as a crash does: every connection breaks, and the next start recovers from the log."""

@@ -6,7 +6,7 @@ import socket
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from signal import SIGTERM
@@ -49,11 +49,21 @@ class Servers:
         assert migrate.start().wait(60) == 0, migrate.output()
         self.node.wait_ready()
 
+    def mend(self) -> None:
+        """Start again what a failed test left stopped."""
+        if not self.cluster.is_started:
+            self.cluster.start()
+        if not self.node.is_started:
+            self.node.start()
+            self.node.wait_ready()
+
     def stop(self) -> None:
-        self.node.kill()
-        self.epmd.stop()
-        self.cluster.destroy()
-        shutil.rmtree(self.home, ignore_errors=True)
+        """Leave nothing behind, whatever goes wrong in between."""
+        with ExitStack() as stack:
+            stack.callback(shutil.rmtree, self.home, ignore_errors=True)
+            stack.callback(self.cluster.destroy)
+            stack.callback(self.epmd.stop)
+            stack.callback(self.node.kill)
 
 
 @dataclass
@@ -233,14 +243,18 @@ class Stage:
 
     def close(self) -> None:
         """End everything, whatever state it is in, and remove what it left."""
-        self.web.kill()
-        self.consumer.kill()
-        for client in [*self.clients, self.probe]:
-            client.abandon()
-        for proxy in (self.web_broker, self.web_database, self.consumer_broker, self.consumer_database):
-            proxy.close()
+        proxies = (self.web_broker, self.web_database, self.consumer_broker, self.consumer_database)
+        with ExitStack() as stack:
+            stack.callback(shutil.rmtree, self.directory, ignore_errors=True)
+            stack.callback(self._drop)
+            for closing in (*proxies, *self.clients, self.probe):
+                stack.callback(closing.close)
+            stack.callback(self.consumer.kill)
+            stack.callback(self.web.kill)
+
+    def _drop(self) -> None:
+        self.servers.mend()
         self.servers.cluster.execute(f"DROP DATABASE IF EXISTS {self.name} WITH (FORCE)")
         with self.channel() as channel:
             channel.queue_delete(self.queue)
             channel.queue_delete(self.dead_queue)
-        shutil.rmtree(self.directory, ignore_errors=True)
