@@ -9,7 +9,6 @@ import os
 import re
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -127,8 +126,8 @@ class Session:
         self._prefetch = prefetch
         self._lock = threading.Lock()
         self._ready: Future[None] = Future()
-        self._requests: set[Future[Any]] = {self._ready}
-        self._outbox: deque[Publication] = deque()
+        self._requests: set[Future[Any]] = set()
+        self._outbox: list[Publication] = []
         self._unconfirmed: dict[int, Publication] = {}
         self._last_tag = 0
         self._thread = threading.Thread(target=self._run, args=(parameters, delay), name="rabbitmq-io", daemon=True)
@@ -136,7 +135,8 @@ class Session:
 
     def wait_until_ready(self, timeout: float) -> None:
         """Return when messages can be published. Raises BrokerError when that fails or takes too long."""
-        self._result(self._ready, timeout)
+        if not self.was_ready:
+            self._result(self._ready, timeout)
 
     def raise_if_ended(self) -> None:
         if self._error is not None:
@@ -149,8 +149,13 @@ class Session:
         if len(self._unconfirmed) > MAX_UNCONFIRMED:
             raise BrokerUnavailable(f"{len(self._unconfirmed)} messages wait for their confirm already")
         publication = Publication(queue, messages, len(messages))
-        self._outbox.append(publication)
-        self._begin(publication.done, self._on_outbox)
+        with self._lock:
+            self.raise_if_ended()
+            self._requests.add(publication.done)
+            is_first = not self._outbox  # who finds others waiting need not wake the I/O thread again
+            self._outbox.append(publication)
+        if is_first:
+            self._on_io_thread(self._on_outbox)
         self._result(publication.done, timeout)
 
     def request(self, method: Callable[[Channel, Callable[[Any], None]], object]) -> Any:
@@ -175,7 +180,6 @@ class Session:
         with self._lock:
             self.raise_if_ended()
             self._requests.add(future)
-        future.add_done_callback(self._requests.discard)
         self._on_io_thread(callback)
 
     def _result(self, future: "Future[Any]", timeout: float) -> Any:
@@ -183,6 +187,8 @@ class Session:
             return future.result(max(timeout, 0))
         except TimeoutError:
             raise BrokerUnavailable(f"RabbitMQ did not answer within {timeout:.1f} s") from None
+        finally:
+            self._requests.discard(future)
 
     def _on_io_thread(self, callback: Callable[[], object]) -> None:
         if self._connection is not None:
@@ -258,10 +264,12 @@ class Session:
 
     def _on_outbox(self) -> None:
         """Publish together what any threads have handed over by now."""
-        if self._outbox and self._connection is not None:
+        with self._lock:
+            publications, self._outbox = self._outbox, []
+        if self._connection is not None:
             with self._connection.in_one_piece():
-                while self._outbox:
-                    self._on_publish(self._outbox.popleft())
+                for publication in publications:
+                    self._on_publish(publication)
 
     def _on_publish(self, publication: Publication) -> None:
         publication.sent_at = time.monotonic()
@@ -313,7 +321,7 @@ class Session:
         with self._lock:
             if self._error is None:
                 self._error, self.ended_at = error, time.monotonic()
-            waiting = list(self._requests)
+            waiting = [self._ready, *self._requests]
         for future in waiting:
             _settle(future, self._error)
         connection = self._connection

@@ -35,7 +35,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             terminalreporter.line(line)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def servers() -> Iterator[Servers]:
     # A run in the background is told to stop with SIGTERM: it must clean up all the same.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -47,7 +47,7 @@ def servers() -> Iterator[Servers]:
         started.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def standing(servers: Servers) -> Iterator[list[Stage]]:
     """The stage that tests use one after the other, or none: to set one up takes longer than most faults."""
     stages: list[Stage] = []
