@@ -3,9 +3,11 @@
 import re
 import signal
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
+from tests import services
 from tests.end_to_end.judge import count
 from tests.factories import event
 from tests.processes import Environment, environment, manage, running, wait_for
@@ -51,7 +53,6 @@ def test_work_is_logged_when_nobody_watches(service: Environment, tmp_path: Path
     ("settings", "message"),
     [
         ({"BROKER_URL": "redis://localhost"}, "BROKER_URL must start with"),
-        ({"BROKER_URL": "amqp://guest:wrong@127.0.0.1:5672/"}, "RabbitMQ refuses the user"),
         ({"SECRET_KEY": ""}, "Set SECRET_KEY"),
         ({"CONSUMER_BATCH_SIZE": "many"}, "CONSUMER_BATCH_SIZE"),
         ({"CONSUMER_LINGER_MS": "-1"}, "CONSUMER_LINGER_MS"),
@@ -65,3 +66,13 @@ def test_a_mistake_in_the_settings_is_one_line(service: Environment, settings: d
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert re.search(message, done.stderr)
+
+
+def test_a_wrong_password_is_one_line(service: Environment) -> None:
+    services.require(services.rabbitmq_answers(), f"RabbitMQ at {services.RABBITMQ_URL}")
+    parts = urlsplit(services.RABBITMQ_URL)
+    wrong = parts._replace(netloc=f"guest:wrong@{parts.hostname}:{parts.port or 5672}").geturl()
+    done = manage({**service, "BROKER_URL": wrong}, "consume", check=False)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "RabbitMQ refuses the user" in done.stderr
