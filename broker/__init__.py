@@ -36,7 +36,7 @@ def open_broker(url: str, queue: str) -> Broker:
 
         return DatabaseBroker(queue)
     if scheme in {"amqp", "amqps"}:
-        from broker.rabbitmq import RabbitMQClient
+        from broker.client import RabbitMQClient
 
         return RabbitMQClient(
             url, queue, publish_timeout=settings.PUBLISH_TIMEOUT, max_length=settings.BROKER_MAX_LENGTH

@@ -11,8 +11,8 @@ import pika
 import pytest
 
 from broker import Subscription
+from broker.client import RabbitMQClient
 from broker.errors import BrokerError, BrokerMisconfigured, BrokerUnavailable
-from broker.rabbitmq import RabbitMQClient
 from broker.topology import DELIVERY_LIMIT
 from tests import services
 from tests.faults.proxy import Proxy

@@ -44,31 +44,31 @@ BUGS = (
     ),
     Bug(
         "no wait for the confirm",
-        "broker/session.py",
+        "broker/rabbitmq.py",
         (("        self._result(publication.done, timeout)\n", ""),),
         f"{FAULTS}/test_network.py::test_blackholed_for_a_while[web server and RabbitMQ]",
     ),
     Bug(
         "no mandatory flag",
-        "broker/session.py",
+        "broker/rabbitmq.py",
         (("mandatory=True", "mandatory=False"),),
         f"{FAULTS}/test_queue.py::test_queue_deleted_under_the_web_server",
     ),
     Bug(
         "a refusal taken for a confirm",
-        "broker/session.py",
+        "broker/rabbitmq.py",
         (("            if isinstance(frame.method, Basic.Nack):\n", "            if False:\n"),),
         f"{FAULTS}/test_queue.py::test_queue_full",
     ),
     Bug(
         "a queue that is not durable",
-        "broker/session.py",
+        "broker/rabbitmq.py",
         (("name, durable=True, arguments=arguments)", "name, durable=False)"),),
         f"{FAULTS}/test_servers.py::test_rabbitmq_killed",
     ),
     Bug(
         "an acknowledgement on a new connection",
-        "broker/rabbitmq.py",
+        "broker/client.py",
         (
             (
                 "        tag = deliveries[-1].tag\n",
@@ -136,13 +136,13 @@ BUGS = (
     ),
     Bug(
         "a silent broker that is waited for",
-        "broker/session.py",
+        "broker/rabbitmq.py",
         (("elif now - self._heard_at > self._silence:", "elif False:"),),
         f"{FAULTS}/test_network.py::test_half_open[consumer and RabbitMQ]",
     ),
     Bug(
         "a channel that refuses for ever is kept",
-        "broker/session.py",
+        "broker/rabbitmq.py",
         (("elif now - self._refusing_since > REFUSAL_PATIENCE:", "elif False:"),),
         f"{FAULTS}/test_cluster.py",
     ),
