@@ -3,9 +3,11 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from project.middleware import ADMIN
+
 handler404 = "schema.legacy.not_found"
 
 urlpatterns = [
-    path("admin/", admin.site.urls),
+    path(ADMIN[1:], admin.site.urls),
     path("", include("schema.urls")),
 ]
