@@ -104,7 +104,7 @@ if _database["ENGINE"].endswith("sqlite3"):
 else:
     _database["ENGINE"] = "watchtime.postgresql"
     # Parameters beside the statement, not in it: the fold's arrays go over in binary.
-    _database["OPTIONS"] = {"server_side_binding": True}
+    _database["OPTIONS"] = {"server_side_binding": True, **_database.get("OPTIONS", {})}
 DATABASE_TIMEOUT = _number("DATABASE_TIMEOUT", 5.0, env.float)
 
 AUTH_USER_MODEL = "watchtime.CustomUser"

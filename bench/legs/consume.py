@@ -19,6 +19,7 @@ from watchtime.events import WatchEvent
 from watchtime.fold import fold
 from watchtime.ingest import Ingest
 from watchtime.models import CustomUser, Movie, WatchTime
+from watchtime.postgresql.base import DatabaseWrapper
 
 IDLE = 1.0  # seconds without a delivery: the queue is drained
 PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -29,6 +30,7 @@ def drain(mark: int = 0) -> dict[str, Any]:
 
     Also the resident memory, in bytes, when `mark` events were counted and at the end.
     """
+    DatabaseWrapper.patience = settings.DATABASE_TIMEOUT  # as the command has it
     ingest, stop, begin = Ingest(), threading.Event(), time.monotonic()
     last, done, marked = begin, 0, 0
 
@@ -56,6 +58,7 @@ def _resident() -> int:
 
 def fold_from_memory(count: int) -> float:
     """Return how many decoded events a second are folded."""
+    DatabaseWrapper.patience = settings.DATABASE_TIMEOUT
     events = [WatchEvent.decode(message) for message in messages(count)]
     size = settings.CONSUMER_BATCH_SIZE
     begin = time.monotonic()

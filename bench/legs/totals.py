@@ -5,12 +5,16 @@ import time
 from collections.abc import Callable
 from functools import cache
 
+from django.conf import settings
+
 from watchtime import totals
 from watchtime.models import CustomUser, Movie
+from watchtime.postgresql.base import DatabaseWrapper
 
 
 def latencies(kind: str, reads: int) -> list[float]:
     """Return the seconds of each of so many reads: half of the viewer and the movie with most pairs, half of any."""
+    DatabaseWrapper.patience = settings.DATABASE_TIMEOUT  # as the web server has it
     read = READS[kind]
     result = []
     for number in range(reads):

@@ -1,5 +1,6 @@
 """The settings: every variable is documented with its default, and `.env` is what it says."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -16,16 +17,17 @@ def test_the_example_lists_every_variable_that_is_read() -> None:
     assert sorted(listed) == sorted(read)
 
 
-def settings_with(**variables: str) -> str:
-    """Return every documented setting of a process that has only these variables, and no .env."""
-    code = f"""
-import environ
-environ.Env.read_env = lambda *_: None
-from django.conf import settings
-print([(name, getattr(settings, name, None)) for name in {[*EXAMPLE]}])
-"""
+def run(code: str, **variables: str) -> str:
+    """Run code in a process that has only these variables, and no .env; return what it prints."""
+    code = f"import environ; environ.Env.read_env = lambda *_: None\n{code}"
     env = {"DJANGO_SETTINGS_MODULE": "project.settings", "SECRET_KEY": "x", **variables}
     return subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True).stdout
+
+
+def settings_with(**variables: str) -> str:
+    """Return every documented setting of a process that has only these variables."""
+    code = "from django.conf import settings\n"
+    return run(f"{code}print([(name, getattr(settings, name, None)) for name in {[*EXAMPLE]}])", **variables)
 
 
 def test_the_example_gives_the_defaults() -> None:
@@ -42,3 +44,10 @@ def test_one_file_reads_the_environment() -> None:
         if re.search(r"\benviron\b.*\[|os\.getenv|environ\.get|environ\.Env", path.read_text())
     ]
     assert readers == ["project/settings.py"]
+
+
+def test_a_databases_url_may_have_options_of_its_own() -> None:
+    url = "postgres://someone@db.example/watchtime?sslmode=require&connect_timeout=2"
+    code = "from project.settings import DATABASES; print(DATABASES['default']['OPTIONS'])"
+    options = run(code, DATABASE_URL=url)
+    assert ast.literal_eval(options) == {"server_side_binding": True, "sslmode": "require", "connect_timeout": 2}

@@ -6,8 +6,10 @@ from contextlib import closing
 from urllib.parse import urlsplit
 
 import environ
+import psycopg
 import pytest
 from django.db import OperationalError
+from django.db.backends.postgresql import base
 from django.db.utils import ConnectionHandler
 from pytest_django.plugin import DjangoDbBlocker
 
@@ -98,3 +100,20 @@ def test_without_a_limit_a_statement_takes_as_long_as_it_takes(
 ) -> None:
     monkeypatch.setattr(DatabaseWrapper, "patience", None)
     assert ask(database, f"SELECT 1 FROM pg_sleep({2 * PATIENCE})") == 1
+
+
+def test_an_idle_connection_is_used_again_without_asking_the_server(
+    database: DatabaseWrapper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = ask(database, "SELECT pg_backend_pid()")
+    database.health_check_enabled, database.health_check_done = True, False
+    monkeypatch.setattr(base.DatabaseWrapper, "is_usable", lambda _: pytest.fail("the server was asked"))
+    assert ask(database, "SELECT pg_backend_pid()") == backend
+
+
+def test_a_connection_that_the_server_closed_is_replaced(database: DatabaseWrapper) -> None:
+    backend = ask(database, "SELECT pg_backend_pid()")
+    with psycopg.connect(services.POSTGRESQL_URL, autocommit=True) as server:
+        server.execute("SELECT pg_terminate_backend(%s, 5000)", [backend])
+    database.health_check_enabled, database.health_check_done = True, False
+    assert ask(database, "SELECT pg_backend_pid()") != backend

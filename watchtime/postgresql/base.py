@@ -4,6 +4,7 @@ A query whose connection was forgotten on the way waits for hours, in the client
 locks, in the server. Who watches a command can end it; a server or a consumer must by itself.
 """
 
+import select
 from functools import partial
 from typing import Any, ClassVar
 
@@ -11,6 +12,7 @@ import psycopg
 from django.db.backends.postgresql import base
 
 CONNECT_TIMEOUT = 3  # seconds
+PREPARE_AFTER = 5  # executions; planning a total takes PostgreSQL longer than reading it
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -24,11 +26,24 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if self.patience is not None:
             milliseconds = int(1000 * self.patience)
             parameters.setdefault("connect_timeout", CONNECT_TIMEOUT)
+            parameters["prepare_threshold"] = self.settings_dict["OPTIONS"].get("prepare_threshold", PREPARE_AFTER)
             parameters["options"] = (
                 f"{parameters.get('options', '')} -c idle_in_transaction_session_timeout={milliseconds} "
                 f"-c client_connection_check_interval={milliseconds}"
             ).strip()
         return parameters
+
+    def is_usable(self) -> bool:
+        """Say whether the connection can be used, as seen from here: nothing may wait to be read on an idle one.
+
+        A server that goes closes its connections, and that can be read. Django asks the server
+        instead, which took a request of one small query half its time.
+        """
+        if self.connection.closed:
+            return False
+        waiting = select.poll()
+        waiting.register(self.connection.fileno(), select.POLLIN)
+        return not waiting.poll(0) or super().is_usable()
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         """Connect, and limit every wait of the connection from now on."""
