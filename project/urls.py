@@ -1,13 +1,16 @@
-"""The service's URLs: the admin, and the doors of `schema`."""
+"""The service's URLs: the doors of `schema`, and the admin."""
 
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import path
 
 from project.middleware import ADMIN
+from schema.legacy import urls as legacy
+from schema.view import graphql
 
 handler404 = "schema.legacy.not_found"
 
 urlpatterns = [
+    path("graphql/", graphql, name="graphql"),
     path(ADMIN[1:], admin.site.urls),
-    path("", include("schema.urls")),
+    path("", legacy),
 ]

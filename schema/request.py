@@ -98,10 +98,13 @@ def _body(request: HttpRequest) -> bytes:
 
 def _decode(body: bytes | str) -> object:
     try:
-        return json.loads(body if isinstance(body, str) else body.decode(), parse_int=_integer)
+        return _DECODER.decode(body if isinstance(body, str) else body.decode())
     except (ValueError, RecursionError):
         raise RequestError(400, "The request is not JSON in UTF-8.") from None
 
 
 def _integer(digits: str) -> int | float:
     return int(digits) if len(digits) <= LONGEST_INT else float(digits)
+
+
+_DECODER = json.JSONDecoder(parse_int=_integer)

@@ -16,6 +16,7 @@ JSON = "application/json"
 GRAPHQL_JSON = "application/graphql-response+json"
 _ASKS = {"query", "extensions"}
 _CHARSETS = ("", "; charset=utf-8")
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 
 @csrf_exempt  # schema.request.refuse_other_sites is the protection: API clients have no cookies and no token
@@ -76,8 +77,8 @@ def _refusal(request: HttpRequest, error: RequestError) -> HttpResponse:
     return response
 
 
-def _encode(response: object) -> str:
-    return json.dumps(response, separators=(",", ":"))
+def _encode(response: object) -> bytes:
+    return _ENCODER.encode(response).encode()
 
 
 def _media_type(request: HttpRequest) -> str:

@@ -1,11 +1,13 @@
 """What the GraphQL benchmark needs inside of the service."""
 
 import time
+from functools import partial
 from typing import Any
 
 from django.test import RequestFactory
 from graphql import execute, parse
 
+from bench.report import in_turns
 from schema.execution import GRAPH, Context, Executor, run
 from schema.request import Operation
 from watchtime.models import CustomUser, Movie, WatchTime
@@ -29,7 +31,7 @@ def limits(count: int) -> dict[str, list[float]]:
         "limits": lambda: run(Context(request), Operation(QUERY, VARIABLES)),
         "none": lambda: execute(GRAPH, document, variable_values=VARIABLES, executor_class=Executor.__base__),
     }
-    return {name: [_seconds(call, count) for _ in range(ROUNDS)] for name, call in measured.items()}
+    return in_turns(ROUNDS, {name: partial(_seconds, call, count) for name, call in measured.items()})
 
 
 def _seconds(call: Any, count: int) -> float:
