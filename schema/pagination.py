@@ -13,15 +13,14 @@ from dataclasses import dataclass
 from typing import Any, Self, TypeVar
 
 from django.conf import settings
-from django.db.models import F, Model, Q, QuerySet
-from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan, TupleLessThan
+from django.db.models import Model, QuerySet
 
 from schema.errors import BadUserInput, sent
 from watchtime.models import MAX_SECONDS
+from watchtime.rows import Beyond, beyond
 
 Row = TypeVar("Row", bound=Model)
 _UNSTORABLE = re.compile("[\\0\ud800-\udfff]")
-Condition = Q | TupleLessThan | TupleGreaterThan
 
 
 @dataclass(frozen=True)
@@ -32,17 +31,6 @@ class Order:
     columns: tuple[str, ...]
     descending: bool = False
     kind: type = int
-
-    def beyond(self, values: Sequence[int | str], *, descending: bool) -> Condition:
-        """Return the condition that a row comes after the one with these values.
-
-        A row comparison, because a database reads `(a, b) < (x, y)` off an index,
-        and not `a < x OR (a = x AND b < y)`.
-        """
-        if len(self.columns) == 1:
-            return Q(**{f"{self.columns[0]}__{'lt' if descending else 'gt'}": values[0]})
-        compare = TupleLessThan if descending else TupleGreaterThan
-        return compare(Tuple(*(F(column) for column in self.columns)), tuple(values))
 
     def cursor(self, row: Model) -> str:
         """Return the cursor of a row: opaque to clients, and only good for this order."""
@@ -108,13 +96,13 @@ class Window:
         """Whether the rows are to be read from large to small."""
         return self.order.descending != self.backwards
 
-    def bounds(self) -> list[Condition]:
+    def bounds(self) -> list[Beyond]:
         """Return the conditions that a row lies between the cursors."""
         descending, conditions = self.order.descending, []
         if self.after is not None:
-            conditions.append(self.order.beyond(self.after, descending=descending))
+            conditions.append(beyond(self.order.columns, self.after, descending=descending))
         if self.before is not None:
-            conditions.append(self.order.beyond(self.before, descending=not descending))
+            conditions.append(beyond(self.order.columns, self.before, descending=not descending))
         return conditions
 
     def restrict(self, rows: QuerySet[Row]) -> QuerySet[Row]:

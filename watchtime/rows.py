@@ -1,7 +1,8 @@
-"""Rows of Python values as a table inside one SQL statement, on PostgreSQL and SQLite.
+"""What rows need of SQL that Django does not write, on PostgreSQL and SQLite.
 
-A statement with a placeholder for each value changes with the number of rows, and ends at
-the database's limit of placeholders. These take a parameter a column, or one in all.
+Rows of Python values are a table inside one statement. With a placeholder for each value it would
+change with the number of rows, and end at the database's limit of placeholders; these take a
+parameter a column, or one in all. And a row is compared with values as a whole.
 """
 
 import json
@@ -11,7 +12,29 @@ from typing import Any, cast
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Field, Model
+from django.db.models import F, Field, Model
+from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan, TupleLessThan
+from django.db.models.lookups import BuiltinLookup
+
+Beyond = TupleLessThan | TupleGreaterThan
+
+
+class _RowLessThan(TupleLessThan):
+    as_sqlite = BuiltinLookup.as_sql
+
+
+class _RowGreaterThan(TupleGreaterThan):
+    as_sqlite = BuiltinLookup.as_sql
+
+
+def beyond(columns: Sequence[str], values: Sequence[Any], *, descending: bool) -> Beyond:
+    """Return the condition that a row comes after these values of its columns.
+
+    A row comparison, because a database reads `(a, b) < (x, y)` off an index. `a < x OR
+    (a = x AND b < y)`, which Django would make of it for SQLite, it does not.
+    """
+    compare = _RowLessThan if descending else _RowGreaterThan
+    return compare(Tuple(*map(F, columns)), tuple(values))
 
 
 def execute(

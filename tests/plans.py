@@ -1,0 +1,45 @@
+"""How a database goes about a statement, as it tells."""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from django.db import connection
+
+
+class Statement(NamedTuple):
+    """What was executed. Its parameters stay apart: SQLite plans otherwise for values in the text."""
+
+    sql: str
+    parameters: Any
+
+
+@contextmanager
+def statements() -> Iterator[list[Statement]]:
+    """Collect the statements of the block."""
+    made: list[Statement] = []
+
+    def execute(run: Callable[..., Any], sql: str, parameters: Any, many: bool, context: Any) -> Any:
+        made.append(Statement(sql, parameters))
+        return run(sql, parameters, many, context)
+
+    with connection.execute_wrapper(execute):
+        yield made
+
+
+def plan_of(statement: Statement) -> str:
+    """Return the plan as text, on PostgreSQL as if the tables were too large to read and to sort."""
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            for way in ("seqscan", "bitmapscan", "sort", "hashjoin", "mergejoin"):
+                cursor.execute(f"SET LOCAL enable_{way} = off")
+        explain = "EXPLAIN (COSTS OFF)" if connection.vendor == "postgresql" else "EXPLAIN QUERY PLAN"
+        cursor.execute(f"{explain} {statement.sql}", statement.parameters)
+        return "\n".join(str(row[-1]) for row in cursor.fetchall())
+
+
+def is_sought(plan: str) -> bool:
+    """Whether the plan starts at a place in an index and reads on in its order: no whole table, no sorting."""
+    seek = {"postgresql": r"Index Cond: \((ROW)?\(", "sqlite": r"^SEARCH .* INDEX \w+ \(\w+[<>]\?\)$"}
+    return bool(re.search(seek[connection.vendor], plan)) and not re.search("Seq Scan|SCAN|Sort|B-TREE", plan)
