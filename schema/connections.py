@@ -12,10 +12,11 @@ from django.db.models import Count, Model, QuerySet
 from strawberry import relay
 from strawberry.relay import NodeType
 
-from schema.pagination import Order, Window
+from schema.pagination import Order, Window, a_number
+from watchtime.history import Part, Place, count_events, events
 from watchtime.models import WatchTime
 
-BY_ID = Order("ID", ("id",))
+BY_ID = Order("ID", ("id",), kinds=(a_number,))
 PARTS_OF_A_STATEMENT = 400  # SQLite takes 500
 _BATCH = "_schema_batch"
 
@@ -80,8 +81,29 @@ class Rows:
         return rows
 
     def count(self) -> int:
-        """Count up to one more than the setting, so that a ledger of any size costs the same."""
+        """Count up to one more than the setting, so that a table of any size costs the same."""
         return self.queryset.order_by()[: settings.GRAPHQL_MAX_COUNT + 1].count()
+
+
+class Ledger:
+    """A source that is a part of the ledger, newest first; None is a part without events."""
+
+    def __init__(self, part: Part | None) -> None:
+        self.part = part
+
+    def read(self, window: Window) -> Sequence[Model]:
+        """Read the window in one statement."""
+        if self.part is None:
+            return []
+        newer, older = cast("Place | None", window.after), cast("Place | None", window.before)
+        part = self.part.between(above=older, below=newer)
+        rows = events(part, window.size + 1, oldest_first=window.backwards)
+        remember_together(rows)
+        return rows
+
+    def count(self) -> int:
+        """Count up to one more than the setting, so that a ledger of any size costs the same."""
+        return 0 if self.part is None else count_events(self.part, settings.GRAPHQL_MAX_COUNT + 1)
 
 
 class Batch:

@@ -4,6 +4,7 @@ import json
 import logging
 import re
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from functools import wraps
 from typing import Annotated, Any, TypeVar, cast
 
@@ -19,6 +20,7 @@ from ninja.errors import HttpError, ValidationError
 from ninja.params.functions import Query
 from pydantic import BeforeValidator
 
+from schema.pagination import a_time, microseconds
 from schema.serializers import (
     EventPage,
     EventSerializer,
@@ -31,14 +33,16 @@ from schema.serializers import (
 )
 from watchtime import totals
 from watchtime.events import FieldError, InvalidEvent, PublishFailed, Username, WatchEvent, publish
+from watchtime.history import Part, Place, events
 from watchtime.models import MAX_SECONDS, CustomUser, Event, Movie
 
 PAGE_SIZE = 100
 RETRY_AFTER = "1"  # seconds
 JSON = "application/json"
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
-CURSOR = "^(older|newer)-[0-9]{1,18}$"
-FIRST_PAGE = "older-0"
+CURSOR = r"^(older|newer)\.-?[0-9]{1,18}\.[0-9]{1,18}$"  # than this time in microseconds and this id
+MAX_PK = 10**18 - 1  # that a cursor can hold
+EARLIEST, LATEST = (microseconds(limit.replace(tzinfo=UTC)) for limit in (datetime.min, datetime.max))
 NUMBERS = ("at", "start")
 DIGITS = re.compile("-?[0-9]{1,19}")  # 19 is what the largest 64-bit integer has
 EVENT_BODY = {"schema": {"$ref": "#/components/schemas/EventSerializer"}}
@@ -99,39 +103,59 @@ def _read(path: str, response: type[Schema], refusals: dict[int, type[Schema]]) 
 
 
 @_read("/", EventPage, {400: InvalidData})
-def list_events(request: HttpRequest, cursor: str = Query(FIRST_PAGE, pattern=CURSOR)) -> HttpResponse:
-    """List the counted events, newest first. `next` and `previous` are the addresses of more."""
-    direction, _, edge = cursor.partition("-")
-    page = _newer(int(edge)) if direction == "newer" else _older(int(edge))
+def list_events(request: HttpRequest, cursor: str = Query(None, pattern=CURSOR)) -> HttpResponse:
+    """List the counted events, newest first by the time watched. `next` and `previous` are the addresses of more."""
+    page = _page(cursor) if cursor else _older(None)
     page.next = page.next and request.build_absolute_uri(f"?cursor={page.next}")
     page.previous = page.previous and request.build_absolute_uri(f"?cursor={page.previous}")
     # Rendered here: Django's JSON encoder would cut the times to milliseconds.
     return HttpResponse(page.model_dump_json(), content_type=JSON)
 
 
-def _older(edge: int) -> EventPage:
-    """Return the newest events that are older than the one of this pk; of all events when that is 0."""
-    ledger = totals.events().filter(pk__lt=edge) if edge else totals.events()
-    events = list(ledger[: PAGE_SIZE + 1])
-    has_more, events = len(events) > PAGE_SIZE, events[:PAGE_SIZE]
-    newest = events[0].pk if events else max(edge - 1, 0)
+def _page(cursor: str) -> EventPage:
+    """Return the page of a cursor. One of no time at all is one of the first or the last."""
+    direction, moment, pk = cursor.split(".")
+    place = a_time(min(max(int(moment), EARLIEST), LATEST)), int(pk)
+    return _newer(place) if direction == "newer" else _older(place)
+
+
+def _older(place: Place | None) -> EventPage:
+    """Return the newest events that are older than this place in the ledger; of all events when that is None."""
+    listed = events(Part(below=place), PAGE_SIZE + 1)
+    has_more, listed = len(listed) > PAGE_SIZE, listed[:PAGE_SIZE]
+    newest = _place_of(listed[0]) if listed else place and _beside(place, -1)
     return EventPage(
-        next=f"older-{events[-1].pk}" if has_more else None,
-        previous=f"newer-{newest}" if edge else None,
-        results=[_serialize(event) for event in events],
+        next=_cursor("older", _place_of(listed[-1])) if has_more else None,
+        previous=_cursor("newer", newest) if place and newest else None,
+        results=[_serialize(event) for event in listed],
     )
 
 
-def _newer(edge: int) -> EventPage:
-    """Return the oldest events that are newer than the one of this pk."""
-    events = list(totals.events().filter(pk__gt=edge).order_by("id")[: PAGE_SIZE + 1])
-    has_more, events = len(events) > PAGE_SIZE, events[:PAGE_SIZE][::-1]
-    oldest = events[-1].pk if events else edge + 1
+def _newer(place: Place) -> EventPage:
+    """Return the oldest events that are newer than this place in the ledger."""
+    listed = events(Part(above=place), PAGE_SIZE + 1, oldest_first=True)
+    has_more, listed = len(listed) > PAGE_SIZE, listed[:PAGE_SIZE][::-1]
+    oldest = _place_of(listed[-1]) if listed else _beside(place, 1)
     return EventPage(
-        next=f"older-{oldest}",
-        previous=f"newer-{events[0].pk}" if has_more else None,
-        results=[_serialize(event) for event in events],
+        next=_cursor("older", oldest),
+        previous=_cursor("newer", _place_of(listed[0])) if has_more else None,
+        results=[_serialize(event) for event in listed],
     )
+
+
+def _place_of(event: Event) -> Place:
+    return event.occurred_at, event.pk
+
+
+def _beside(place: Place, step: int) -> Place:
+    """Return the next place, so that a page from there begins with the event at this one."""
+    moment, pk = place
+    return moment, min(max(pk + step, 0), MAX_PK)
+
+
+def _cursor(direction: str, place: Place) -> str:
+    moment, pk = place
+    return f"{direction}.{microseconds(moment)}.{pk}"
 
 
 def _serialize(event: Event) -> EventSerializer:

@@ -8,8 +8,9 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any, Self, TypeVar
 
 from django.conf import settings
@@ -20,7 +21,40 @@ from watchtime.models import MAX_SECONDS
 from watchtime.rows import Beyond, beyond
 
 Row = TypeVar("Row", bound=Model)
+Key = int | str | datetime
+
 _UNSTORABLE = re.compile("[\\0\ud800-\udfff]")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def a_number(value: object) -> int:
+    """Return what a cursor holds of a number. Raises ValueError for what no column holds."""
+    if type(value) is not int or not 0 <= value <= MAX_SECONDS:
+        raise ValueError("not a number that a row can have")
+    return value
+
+
+def a_name(value: object) -> str:
+    """Return what a cursor holds of a name. Raises ValueError for what no column holds."""
+    if not isinstance(value, str) or not is_storable(value):
+        raise ValueError("not a text that a row can have")
+    return value
+
+
+def a_time(value: object) -> datetime:
+    """Return the time that is so many microseconds after 1970. Raises ValueError for what no column holds."""
+    if type(value) is not int:
+        raise ValueError("not a number of microseconds")
+    try:
+        return _EPOCH + timedelta(microseconds=value)
+    except OverflowError:
+        raise ValueError("not a time between the years 1 and 9999") from None
+
+
+def microseconds(moment: datetime) -> int:
+    """Return what `a_time` makes this time of."""
+    return (moment - _EPOCH) // _MICROSECOND
 
 
 @dataclass(frozen=True)
@@ -30,30 +64,26 @@ class Order:
     name: str
     columns: tuple[str, ...]
     descending: bool = False
-    kind: type = int
+    kinds: tuple[Callable[[object], Key], ...] = (a_number, a_number)  # how a cursor's values are read
 
     def cursor(self, row: Model) -> str:
         """Return the cursor of a row: opaque to clients, and only good for this order."""
         values = [getattr(row, column) for column in self.columns]
-        return base64.urlsafe_b64encode(json.dumps([self.name, *values], separators=(",", ":")).encode()).decode()
+        coded = [microseconds(value) if isinstance(value, datetime) else value for value in values]
+        return base64.urlsafe_b64encode(json.dumps([self.name, *coded], separators=(",", ":")).encode()).decode()
 
-    def values(self, cursor: str, argument: str) -> tuple[int | str, ...]:
+    def values(self, cursor: str, argument: str) -> tuple[Key, ...]:
         """Return what `cursor` made a cursor of.
 
         Raises BadUserInput, naming the argument, for anything that is no cursor of this order.
         """
         try:
-            name, *values = json.loads(base64.b64decode(cursor.encode("ascii"), altchars=b"-_", validate=True))
+            order, *coded = json.loads(base64.b64decode(cursor.encode("ascii"), altchars=b"-_", validate=True))
+            if order == self.name:
+                return tuple(read(value) for read, value in zip(self.kinds, coded, strict=True))
         except (ValueError, TypeError, RecursionError, binascii.Error):
-            name, values = None, []
-        if name != self.name or len(values) != len(self.columns) or not all(map(self._is_key, values)):
-            raise BadUserInput(f"{argument} is not a cursor of this list in this order.")
-        return tuple(values)
-
-    def _is_key(self, value: object) -> bool:
-        if type(value) is not self.kind:
-            return False
-        return is_storable(value) if isinstance(value, str) else isinstance(value, int) and 0 <= value <= MAX_SECONDS
+            pass
+        raise BadUserInput(f"{argument} is not a cursor of this list in this order.")
 
 
 def is_storable(text: str) -> bool:
@@ -67,8 +97,8 @@ class Window:
 
     order: Order
     size: int
-    after: tuple[int | str, ...] | None = None
-    before: tuple[int | str, ...] | None = None
+    after: tuple[Key, ...] | None = None
+    before: tuple[Key, ...] | None = None
     backwards: bool = False
 
     @classmethod

@@ -8,7 +8,7 @@ import strawberry
 from pydantic import TypeAdapter, ValidationError
 from strawberry import UNSET, relay
 
-from schema.connections import Connection, Rows
+from schema.connections import Connection, Ledger, Rows
 from schema.errors import BadUserInput, sent
 from schema.pagination import Order, Window, is_storable
 from schema.types import (
@@ -26,6 +26,7 @@ from schema.types import (
 )
 from watchtime import models, totals
 from watchtime.events import Time
+from watchtime.history import part_of
 
 _TIME: TypeAdapter[datetime] = TypeAdapter(Time)
 _PK = re.compile(r"[0-9]{1,19}", re.ASCII)
@@ -114,7 +115,7 @@ class Query:
             window=Window.of(cast("Order", order_by.value), first, after, last, before),
         )
 
-    @strawberry.field(description="The events that were counted, the newest first.")
+    @strawberry.field(description="The events that were counted, newest first by the time watched.")
     def events(
         self,
         first: First = UNSET,
@@ -133,12 +134,9 @@ class Query:
         """Return a page of the ledger."""
         username, slug = sent(username), sent(slug)
         known = all(is_storable(text) for text in (username, slug) if text is not None)
-        ledger = totals.events(username=username, slug=slug) if known else models.Event.objects.none()
-        if sent(occurred_from) is not None:
-            ledger = ledger.filter(occurred_at__gte=_time(occurred_from, "occurredFrom"))
-        if sent(occurred_before) is not None:
-            ledger = ledger.filter(occurred_at__lt=_time(occurred_before, "occurredBefore"))
-        return Connection(source=Rows(ledger), window=Window.of(NEWEST_FIRST, first, after, last, before))
+        since, until = _time(occurred_from, "occurredFrom"), _time(occurred_before, "occurredBefore")
+        part = part_of(username=username, slug=slug, since=since, until=until) if known else None
+        return Connection(source=Ledger(part), window=Window.of(NEWEST_FIRST, first, after, last, before))
 
     @strawberry.field(description="Any object by its global id; null when there is none.")
     def node(
@@ -179,7 +177,9 @@ def _global_id(text: str) -> tuple[str, int]:
     return global_id.type_name, pk
 
 
-def _time(value: object, argument: str) -> datetime:
+def _time(value: object, argument: str) -> datetime | None:
+    if sent(value) is None:
+        return None
     try:
         return _TIME.validate_python(value)
     except ValidationError as error:

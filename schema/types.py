@@ -11,7 +11,7 @@ from strawberry import UNSET, relay
 from strawberry_django.fields.field import StrawberryDjangoField
 
 from schema.connections import BY_ID, Connection, WatchTimesOf
-from schema.pagination import Order, Window
+from schema.pagination import Order, Window, a_name, a_number, a_time
 from schema.scalars import Seconds
 from watchtime import models
 
@@ -20,7 +20,7 @@ After = Annotated[str | None, strawberry.argument(description="The cursor behind
 Last = Annotated[int | None, strawberry.argument(description="How many items to read from the end.")]
 Before = Annotated[str | None, strawberry.argument(description="The cursor before which to end.")]
 
-NEWEST_FIRST = Order("NEWEST", ("id",), descending=True)
+NEWEST_FIRST = Order("NEWEST", ("occurred_at", "id"), descending=True, kinds=(a_time, a_number))
 _MOST_WATCHED = Order("TOTAL_WATCH_TIME_DESC", ("total_watch_time", "id"), descending=True)
 _LEAST_WATCHED = Order("TOTAL_WATCH_TIME_ASC", ("total_watch_time", "id"))
 
@@ -31,9 +31,11 @@ class UserOrder(Enum):
 
     TOTAL_WATCH_TIME_DESC = strawberry.enum_value(_MOST_WATCHED, description="Those who watched most come first.")
     TOTAL_WATCH_TIME_ASC = strawberry.enum_value(_LEAST_WATCHED, description="Those who watched least come first.")
-    USERNAME_ASC = strawberry.enum_value(Order("USERNAME_ASC", ("username",), kind=str), description="From A to Z.")
+    USERNAME_ASC = strawberry.enum_value(
+        Order("USERNAME_ASC", ("username",), kinds=(a_name,)), description="From A to Z."
+    )
     USERNAME_DESC = strawberry.enum_value(
-        Order("USERNAME_DESC", ("username",), descending=True, kind=str), description="From Z to A."
+        Order("USERNAME_DESC", ("username",), descending=True, kinds=(a_name,)), description="From Z to A."
     )
 
 
@@ -43,9 +45,9 @@ class MovieOrder(Enum):
 
     TOTAL_WATCH_TIME_DESC = strawberry.enum_value(_MOST_WATCHED, description="The most watched come first.")
     TOTAL_WATCH_TIME_ASC = strawberry.enum_value(_LEAST_WATCHED, description="The least watched come first.")
-    SLUG_ASC = strawberry.enum_value(Order("SLUG_ASC", ("slug",), kind=str), description="By slug, from A to Z.")
+    SLUG_ASC = strawberry.enum_value(Order("SLUG_ASC", ("slug",), kinds=(a_name,)), description="By slug, from A to Z.")
     SLUG_DESC = strawberry.enum_value(
-        Order("SLUG_DESC", ("slug",), descending=True, kind=str), description="By slug, from Z to A."
+        Order("SLUG_DESC", ("slug",), descending=True, kinds=(a_name,)), description="By slug, from Z to A."
     )
 
 

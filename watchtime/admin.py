@@ -4,7 +4,7 @@ Each page costs about the same on a table of any size: it counts no further than
 lists, and searches by what an index finds.
 """
 
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 from uuid import UUID
 
 from django.contrib import admin
@@ -32,9 +32,9 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]
 
 
 class LargeTableAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Newest first, with nothing on a page that reads the whole table."""
+    """The latest rows first, with nothing on a page that reads the whole table."""
 
-    ordering = ("-pk",)
+    ordering: ClassVar[tuple[str, ...]] = ("-pk",)
     paginator = CappedPaginator
     show_full_result_count = False
     list_per_page = 50
@@ -121,6 +121,7 @@ class WatchTimeAdmin(ReadOnlyAdmin):
 class EventAdmin(ReadOnlyAdmin):
     """The ledger."""
 
+    ordering = ("-occurred_at", "-pk")
     list_display = ("event_id", "user", "movie", "start", "at", "occurred_at", "received_at")
     search_fields = ("event_id",)
     search_help_text = "An event's id, a username or a movie's slug"

@@ -1,4 +1,4 @@
-"""The reads: three totals, each one indexed row, and the ledger.
+"""The reads of the three totals, each one indexed row.
 
 The totals' SQL is written out, and their rows are made by hand: for one small row, a queryset,
 raw or not, took Django ten times as long as the database took to answer.
@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.db import connection
-from django.db.models import QuerySet
 
-from watchtime.models import CustomUser, Event, Movie, WatchTime
+from watchtime.models import CustomUser, Movie, WatchTime
 
 # The columns in the order of the model's fields, as `from_db` wants them.
 _VIEWER = ("id", "username", "total_watch_time")
@@ -52,16 +51,6 @@ def user_movie_total(username: str, *, movie_pk: int | None = None, movie_slug: 
     pair.user = CustomUser.from_db(connection.alias, _VIEWER, row[5:8])
     pair.movie = Movie.from_db(connection.alias, _MOVIE, row[8:])
     return pair
-
-
-def events(*, username: str | None = None, slug: str | None = None) -> QuerySet[Event]:
-    """Return the ledger, newest first, of one viewer or one movie where given."""
-    ledger = Event.objects.select_related("user", "movie").order_by("-id")
-    if username is not None:
-        ledger = ledger.filter(user__username=username)
-    if slug is not None:
-        ledger = ledger.filter(movie__slug=slug)
-    return ledger
 
 
 def _one(statement: str, *params: int | str) -> Sequence[Any] | None:

@@ -18,6 +18,7 @@ GOOD = {"user": "ann", "slug": "heat", "at": 407}
 ID = "0192f4a0-7d3e-7c11-9d60-3a2b6f0c1d2e"
 JSON = "application/json"
 URLENCODED = "application/x-www-form-urlencoded"
+MOST = 10**18 - 1  # in a cursor: more microseconds than there are, and more ids
 AT = datetime(2026, 11, 22, 12, 30, 0, 123456, tzinfo=UTC)
 
 
@@ -43,6 +44,12 @@ def make_event(user, movie, at=60, start=0, minutes=0):
     moment = AT + timedelta(minutes=minutes)
     return Event.objects.create(
         event_id=uuid4(), user=user, movie=movie, start=start, at=at, occurred_at=moment, received_at=moment
+    )
+
+
+def cursor(direction, event):
+    return (
+        f"{direction}.{(event.occurred_at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)}.{event.pk}"
     )
 
 
@@ -293,16 +300,36 @@ class TestList:
         make_event(ann, heat)
         assert client.get(following).json() == before
 
+    def test_in_the_order_of_watching_not_of_counting(self, client, ann, heat):
+        for minutes in (2, 0, 3, 1):
+            make_event(ann, heat, at=minutes, minutes=minutes)
+        assert [result["at"] for result in client.get("/").json()["results"]] == [3, 2, 1, 0]
+
+    def test_there_and_back_through_what_was_watched_at_one_time(self, client, ledger):
+        Event.objects.update(occurred_at=AT)
+        first = client.get("/").json()
+        last = client.get(client.get(first["next"]).json()["next"]).json()
+        assert [result["id"] for result in last["results"]] == ledger[20:]
+        assert client.get(client.get(last["previous"]).json()["previous"]).json() == first
+
     def test_past_the_ends(self, client, ledger):
-        oldest, newest = Event.objects.earliest("id").pk, Event.objects.latest("id").pk
-        below = client.get(f"/?cursor=older-{oldest}").json()
+        oldest, newest = Event.objects.earliest("id"), Event.objects.latest("id")
+        below = client.get(f"/?cursor={cursor('older', oldest)}").json()
         assert (below["next"], below["results"]) == (None, [])
         assert client.get(below["previous"]).json()["results"][-1]["id"] == ledger[-1]
-        above = client.get(f"/?cursor=newer-{newest}").json()
+        above = client.get(f"/?cursor={cursor('newer', newest)}").json()
         assert (above["previous"], above["results"]) == (None, [])
         assert client.get(above["next"]).json()["results"][0]["id"] == ledger[0]
 
-    @pytest.mark.parametrize("cursor", ["", "/", "?cursor=newer-3"])
+    def test_past_the_ends_of_time(self, client, ledger):
+        for before in (f"older.-{MOST}.0", f"newer.{MOST}.{MOST}"):
+            page = client.get(f"/?cursor={before}").json()
+            assert page["results"] == []
+            assert client.get(page["previous"] or page["next"]).status_code == 200
+        assert len(client.get(f"/?cursor=newer.-{MOST}.{MOST}").json()["results"]) == 10
+        assert len(client.get(f"/?cursor=older.{MOST}.0").json()["results"]) == 10
+
+    @pytest.mark.parametrize("cursor", ["", "/", "?cursor=newer.0.3"])
     def test_each_page_is_one_query(self, client, ledger, django_assert_num_queries, cursor):
         address = client.get("/").json()["next"] if cursor == "/" else f"/{cursor}"
         with django_assert_num_queries(1) as queries:
@@ -310,7 +337,20 @@ class TestList:
         assert "OFFSET" not in queries.captured_queries[0]["sql"]
 
     @pytest.mark.parametrize(
-        "cursor", ["x", "older", "older-", "older--1", "newer-1.5", f"older-{2**63}", "9" * 5000, "older-%00", "-1", ""]
+        "cursor",
+        [
+            *("", "x", "-1", "older", "older.", "older.1", "older.1.", "older.1.1.1", "older-1-1", "9" * 5000),
+            *(
+                "older.1.-1",
+                "newer.1.5.1",
+                "newer.1e3.1",
+                "older.1.%00",
+                "older.%001.1",
+                "older.\u0661.1",
+                "older.1.1%0a",
+            ),
+            *(f"older.1.{2**63}", f"older.{2**63}.1", f"older.{'9' * 5000}.1"),
+        ],
     )
     def test_malformed_cursor(self, client, cursor):
         assert refused(client.get(f"/?cursor={cursor}")) == ["cursor"]

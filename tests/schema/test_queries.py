@@ -74,44 +74,6 @@ def test_a_pairs_total_is_one_statement(
     assert read(PAIR, username="bob", movieSlug="dune") == {"userMovieTotalWatchTime": None}
 
 
-def test_events_come_newest_first_and_by_viewer_movie_and_time(read: Ask, ada: CustomUser, dune: Movie) -> None:
-    bob, heat = CustomUser.objects.create(username="bob"), Movie.objects.create(slug="heat")
-    for at, (user, movie) in enumerate([(ada, dune), (bob, dune), (ada, heat), (bob, heat)]):
-        make_event(user, movie, at=at, occurred_at=f"2026-01-0{at + 1}T00:00:00Z")
-
-    def moments(arguments: str) -> list[int]:
-        connection = read(f"{{ events({arguments}) {{ edges {{ node {{ at }} }} }} }}")["events"]
-        return [edge["node"]["at"] for edge in connection["edges"]]
-
-    assert moments("first: 10") == [3, 2, 1, 0]
-    assert moments('username: "ada"') == [2, 0]
-    assert moments('slug: "dune"') == [1, 0]
-    assert moments('username: "ada", slug: "heat"') == [2]
-    assert moments('username: "nobody"') == []
-    assert moments('occurredFrom: "2026-01-02T00:00:00Z", occurredBefore: "2026-01-04T00:00:00Z"') == [2, 1]
-    assert moments('occurredFrom: "2026-01-02T01:00:00+01:00"') == [3, 2, 1]
-
-
-def test_an_event_shows_what_was_reported(read: Ask, ada: CustomUser, dune: Movie) -> None:
-    event = make_event(ada, dune, start=5, at=10, occurred_at="2026-01-31T20:15:00Z")
-    fields = "eventId start at occurredAt receivedAt user { username } movie { slug }"
-    (edge,) = read(f"{{ events {{ edges {{ node {{ {fields} }} }} }} }}")["events"]["edges"]
-    assert edge["node"] == {
-        "eventId": str(event.event_id),
-        "start": 5,
-        "at": 10,
-        "occurredAt": "2026-01-31T20:15:00+00:00",
-        "receivedAt": event.received_at.isoformat(),
-        "user": {"username": "ada"},
-        "movie": {"slug": "dune"},
-    }
-
-
-@pytest.mark.parametrize("time", ["yesterday", "2026-01-01", "2026-01-01T00:00:00"])
-def test_a_time_range_needs_times(refused: Callable[..., str], db: None, time: str) -> None:
-    assert refused("query ($t: DateTime) { events(occurredFrom: $t) { totalCount } }", t=time) == "BAD_USER_INPUT"
-
-
 def test_node_returns_each_object_by_its_id(read: Ask, watched: WatchTime) -> None:
     make_event(watched.user, watched.movie)
     data = read("""{

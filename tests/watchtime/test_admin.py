@@ -1,4 +1,4 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -116,6 +116,11 @@ class TestReadOnly:
         with CaptureQueriesContext(connection) as queries:
             admin_client.get(url(model, "changelist"), {"q": "viewer-29"})
         assert not any("LIKE" in query["sql"] or "UPPER" in query["sql"] for query in queries)
+
+
+def test_events_are_in_the_order_of_watching(admin_client, rows):
+    Event.objects.filter(pk=rows[Event].pk).update(occurred_at=NOW - timedelta(days=1))
+    assert results(admin_client.get(url(Event, "changelist")))[-1] == rows[Event]
 
 
 def test_event_search_by_id(admin_client, rows):

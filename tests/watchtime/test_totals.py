@@ -70,10 +70,3 @@ def test_what_is_unknown_is_nothing(read: Callable[[], object]) -> None:
 def test_a_movie_is_named_one_way(keys: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="either"):
         totals.movie_total(**keys)  # type: ignore[arg-type]
-
-
-def test_the_ledger_is_newest_first_of_whom_and_what_is_asked() -> None:
-    assert [one.at for one in totals.events()] == [7, 5, 40]
-    assert [one.at for one in totals.events(username="anna")] == [5, 40]
-    assert [one.at for one in totals.events(slug="alien")] == [7, 40]
-    assert [one.at for one in totals.events(username="anna", slug="alien")] == [40]

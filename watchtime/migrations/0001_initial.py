@@ -94,11 +94,15 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='event',
-            index=models.Index(fields=['user', 'id'], name='event_by_user'),
+            index=models.Index(fields=['occurred_at', 'id'], name='event_by_time'),
         ),
         migrations.AddIndex(
             model_name='event',
-            index=models.Index(fields=['movie', 'id'], name='event_by_movie'),
+            index=models.Index(fields=['user', 'occurred_at', 'id', 'movie'], name='event_by_user'),
+        ),
+        migrations.AddIndex(
+            model_name='event',
+            index=models.Index(fields=['movie', 'occurred_at', 'id'], name='event_by_movie'),
         ),
         migrations.AddConstraint(
             model_name='event',

@@ -1,0 +1,102 @@
+"""The reads of the ledger: pages by the time watched, each a few steps on one index, however long the ledger."""
+
+from datetime import datetime
+from operator import attrgetter
+from typing import NamedTuple
+
+from django.db import connection
+from django.db.models import QuerySet
+
+from watchtime.models import Event
+from watchtime.rows import beyond
+
+NO_ID = 0  # less than that of any row
+IDS = """
+    SELECT (SELECT id FROM watchtime_customuser WHERE username = %s), (SELECT id FROM watchtime_movie WHERE slug = %s)
+"""
+
+PLACE = ("occurred_at", "id")  # what the ledger is ordered by
+Place = tuple[datetime, int]  # the values of these
+
+
+class Part(NamedTuple):
+    """The events of one viewer, one movie, both or all that lie between two places, not at them."""
+
+    user_id: int | None = None
+    movie_id: int | None = None
+    above: Place | None = None
+    below: Place | None = None
+
+    def between(self, above: Place | None, below: Place | None) -> "Part":
+        """Return the part of this one that also lies between these places."""
+        # One bound at each end: of two, a database would start at the one and read on to the other.
+        return self._replace(
+            above=max(filter(None, (self.above, above)), default=None),
+            below=min(filter(None, (self.below, below)), default=None),
+        )
+
+
+def part_of(
+    *,
+    username: str | None = None,
+    slug: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> Part | None:
+    """Return the events of this viewer and this movie, watched at `since` or later and before `until`.
+
+    None when the viewer or the movie is unknown.
+    """
+    user_id, movie_id = _ids(username, slug)
+    if (username is not None and user_id is None) or (slug is not None and movie_id is None):
+        return None
+    above, below = ((time, NO_ID) if time else None for time in (since, until))
+    return Part(user_id, movie_id, above, below)
+
+
+def events(part: Part, limit: int, *, oldest_first: bool = False) -> list[Event]:
+    """Return up to `limit` events with their viewers and movies: the newest first, or the oldest first."""
+    page = Event.objects.filter(pk__in=_stretch(part, oldest_first).values("pk")[:limit])
+    # In order again, but here: asked for an order of the page, a database may find the page by it.
+    return sorted(page.select_related("user", "movie"), key=attrgetter(*PLACE), reverse=not oldest_first)
+
+
+def count_events(part: Part, limit: int) -> int:
+    """Return how many events the part has, counting no further than `limit`."""
+    return _stretch(part)[:limit].count()
+
+
+def _ids(username: str | None, slug: str | None) -> tuple[int | None, int | None]:
+    if username is None and slug is None:
+        return None, None
+    with connection.cursor() as cursor:
+        cursor.execute(IDS, [username, slug])
+        user_id, movie_id = cursor.fetchone()
+    return user_id, movie_id
+
+
+def _stretch(part: Part, oldest_first: bool = False) -> QuerySet[Event]:
+    """Return the part in order, as one stretch of an index."""
+    rows = Event.objects.order_by(*_order(oldest_first))
+    if part.user_id is not None:
+        rows = _of_one(rows, "user_id", part.user_id, oldest_first)
+        rows = rows if part.movie_id is None else rows.filter(movie=part.movie_id)
+    elif part.movie_id is not None:
+        rows = _of_one(rows, "movie_id", part.movie_id, oldest_first)
+    above = [beyond(PLACE, part.above, descending=False)] if part.above else []
+    below = [beyond(PLACE, part.below, descending=True)] if part.below else []
+    return rows.filter(*above, *below)
+
+
+def _of_one(rows: QuerySet[Event], column: str, pk: int, oldest_first: bool) -> QuerySet[Event]:
+    """Return the rows of one viewer or movie, so that no index but theirs has them in order.
+
+    Asked for one id alone, PostgreSQL may walk the index of all times and pick out the
+    viewer's on the way: the whole ledger, where they watched nothing in the time asked for.
+    """
+    return rows.filter(**{f"{column}__in": [pk, NO_ID]}).order_by(*_order(oldest_first, column))
+
+
+def _order(oldest_first: bool, *columns: str) -> list[str]:
+    sign = "" if oldest_first else "-"
+    return [f"{sign}{column}" for column in (*columns, *PLACE)]
