@@ -1,5 +1,6 @@
 """Relay connections over querysets, and lists under many parents in one statement."""
 
+import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import islice
@@ -9,8 +10,13 @@ import strawberry
 from django.conf import settings
 from django.db import connection
 from django.db.models import Count, Model, QuerySet
-from strawberry import relay
+from strawberry import UNSET, relay
+from strawberry.annotation import StrawberryAnnotation
+from strawberry.extensions import FieldExtension
+from strawberry.extensions.field_extension import SyncExtensionResolver
 from strawberry.relay import NodeType
+from strawberry.types.arguments import StrawberryArgument
+from strawberry.types.field import StrawberryField
 
 from schema.pagination import Order, Window, a_number
 from watchtime.history import Part, Place, count_events, events
@@ -33,10 +39,11 @@ class Source(Protocol):
 
 @strawberry.type(name="Connection", description="A page of a list.")
 class Connection(Generic[NodeType]):
-    """A page of a source, read when a field needs it."""
+    """A page of a source, read when a field needs it. Its window comes from the arguments of `Paging`."""
 
     source: strawberry.Private[Source]
-    window: strawberry.Private[Window]
+    order: strawberry.Private[Order]
+    window: strawberry.Private[Window] = dataclasses.field(init=False)
 
     @strawberry.field(description="The items of this page with their cursors.")
     def edges(self) -> list[relay.Edge[NodeType]]:
@@ -66,6 +73,46 @@ class Connection(Generic[NodeType]):
     @cached_property
     def _rows(self) -> Sequence[Model]:
         return self.source.read(self.window)
+
+
+def _argument(name: str, kind: object, description: str) -> StrawberryArgument:
+    return StrawberryArgument(name, None, StrawberryAnnotation(kind), default=UNSET, description=description)
+
+
+class Paging(FieldExtension):
+    """Gives a field its paging arguments, and the connection that it resolves to the window that they mean."""
+
+    def apply(self, field: StrawberryField) -> None:
+        """Put the four arguments before the field's own."""
+        field.arguments = [
+            _argument("first", int | None, "How many items to read from the start."),
+            _argument("after", str | None, "The cursor behind which to start."),
+            _argument("last", int | None, "How many items to read from the end."),
+            _argument("before", str | None, "The cursor before which to end."),
+            *field.arguments,
+        ]
+
+    def resolve(
+        self,
+        next_: SyncExtensionResolver,
+        source: Any,
+        info: Any,
+        *,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+        **arguments: Any,
+    ) -> Any:
+        """Resolve the field without them, then say which page is meant."""
+        connection = next_(source, info, **arguments)
+        connection.window = Window.of(connection.order, first, after, last, before)
+        return connection
+
+
+def paged(description: str) -> Any:
+    """Make a resolver that returns a Connection a field with paging arguments."""
+    return strawberry.field(description=description, extensions=[Paging()])
 
 
 class Rows:

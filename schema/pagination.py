@@ -16,7 +16,7 @@ from typing import Any, Self, TypeVar
 from django.conf import settings
 from django.db.models import Model, QuerySet
 
-from schema.errors import BadUserInput, sent
+from schema.errors import BadUserInput
 from watchtime.models import MAX_SECONDS
 from watchtime.rows import Beyond, beyond
 
@@ -107,7 +107,6 @@ class Window:
 
         Raises BadUserInput when they contradict each other, are too large or hold no cursor.
         """
-        first, after, last, before = (sent(value) for value in (first, after, last, before))
         if first is not None and last is not None:
             raise BadUserInput("Give first or last, not both.")
         size, name = (first, "first") if last is None else (last, "last")

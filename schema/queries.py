@@ -8,22 +8,10 @@ import strawberry
 from pydantic import TypeAdapter, ValidationError
 from strawberry import UNSET, relay
 
-from schema.connections import Connection, Ledger, Rows
+from schema.connections import Connection, Ledger, Rows, paged
 from schema.errors import BadUserInput, sent
-from schema.pagination import Order, Window, is_storable
-from schema.types import (
-    NEWEST_FIRST,
-    After,
-    Before,
-    Event,
-    First,
-    Last,
-    Movie,
-    MovieOrder,
-    User,
-    UserOrder,
-    WatchTime,
-)
+from schema.pagination import Order, is_storable
+from schema.types import NEWEST_FIRST, Event, Movie, MovieOrder, User, UserOrder, WatchTime
 from watchtime import models, totals
 from watchtime.events import Time
 from watchtime.history import part_of
@@ -81,47 +69,29 @@ class Query:
             return None
         return cast("WatchTime | None", totals.user_movie_total(username, movie_pk=number, movie_slug=movie_slug))
 
-    @strawberry.field(description="The viewers, those who watched most first unless ordered otherwise.")
+    @paged("The viewers, those who watched most first unless ordered otherwise.")
     def users(
         self,
-        first: First = UNSET,
-        after: After = UNSET,
-        last: Last = UNSET,
-        before: Before = UNSET,
         order_by: Annotated[
             UserOrder, strawberry.argument(description="The order of the list.")
         ] = UserOrder.TOTAL_WATCH_TIME_DESC,
     ) -> Connection[User]:
-        """Return a page of the viewers."""
-        return Connection(
-            source=Rows(models.CustomUser.objects.all()),
-            window=Window.of(cast("Order", order_by.value), first, after, last, before),
-        )
+        """Return the viewers."""
+        return Connection(source=Rows(models.CustomUser.objects.all()), order=cast("Order", order_by.value))
 
-    @strawberry.field(description="The movies, the most watched first unless ordered otherwise.")
+    @paged("The movies, the most watched first unless ordered otherwise.")
     def movies(
         self,
-        first: First = UNSET,
-        after: After = UNSET,
-        last: Last = UNSET,
-        before: Before = UNSET,
         order_by: Annotated[
             MovieOrder, strawberry.argument(description="The order of the list.")
         ] = MovieOrder.TOTAL_WATCH_TIME_DESC,
     ) -> Connection[Movie]:
-        """Return a page of the movies."""
-        return Connection(
-            source=Rows(models.Movie.objects.all()),
-            window=Window.of(cast("Order", order_by.value), first, after, last, before),
-        )
+        """Return the movies."""
+        return Connection(source=Rows(models.Movie.objects.all()), order=cast("Order", order_by.value))
 
-    @strawberry.field(description="The events that were counted, newest first by the time watched.")
+    @paged("The events that were counted, newest first by the time watched.")
     def events(
         self,
-        first: First = UNSET,
-        after: After = UNSET,
-        last: Last = UNSET,
-        before: Before = UNSET,
         username: Annotated[str | None, strawberry.argument(description="Only events of this viewer.")] = UNSET,
         slug: Annotated[str | None, strawberry.argument(description="Only events of this movie.")] = UNSET,
         occurred_from: Annotated[
@@ -131,12 +101,12 @@ class Query:
             datetime | None, strawberry.argument(description="Only what was watched before this time.")
         ] = UNSET,
     ) -> Connection[Event]:
-        """Return a page of the ledger."""
+        """Return the ledger, or a part of it."""
         username, slug = sent(username), sent(slug)
         known = all(is_storable(text) for text in (username, slug) if text is not None)
         since, until = _time(occurred_from, "occurredFrom"), _time(occurred_before, "occurredBefore")
         part = part_of(username=username, slug=slug, since=since, until=until) if known else None
-        return Connection(source=Ledger(part), window=Window.of(NEWEST_FIRST, first, after, last, before))
+        return Connection(source=Ledger(part), order=NEWEST_FIRST)
 
     @strawberry.field(description="Any object by its global id; null when there is none.")
     def node(

@@ -2,23 +2,18 @@
 
 from datetime import datetime
 from enum import Enum
-from typing import Annotated, Any, cast
+from typing import Any, cast
 from uuid import UUID
 
 import strawberry
 import strawberry_django
-from strawberry import UNSET, relay
+from strawberry import relay
 from strawberry_django.fields.field import StrawberryDjangoField
 
-from schema.connections import BY_ID, Connection, WatchTimesOf
-from schema.pagination import Order, Window, a_name, a_number, a_time
+from schema.connections import BY_ID, Connection, WatchTimesOf, paged
+from schema.pagination import Order, a_name, a_number, a_time
 from schema.scalars import Seconds
 from watchtime import models
-
-First = Annotated[int | None, strawberry.argument(description="How many items to read from the start.")]
-After = Annotated[str | None, strawberry.argument(description="The cursor behind which to start.")]
-Last = Annotated[int | None, strawberry.argument(description="How many items to read from the end.")]
-Before = Annotated[str | None, strawberry.argument(description="The cursor before which to end.")]
 
 NEWEST_FIRST = Order("NEWEST", ("occurred_at", "id"), descending=True, kinds=(a_time, a_number))
 _MOST_WATCHED = Order("TOTAL_WATCH_TIME_DESC", ("total_watch_time", "id"), descending=True)
@@ -95,14 +90,10 @@ class User(Row):
     username: str = column(description="The unique name of the viewer.")
     total_watch_time: Seconds = column(description="How long this viewer watched, of all movies.")
 
-    @strawberry.field(description="What this viewer watched, movie by movie, in the order of first views.")
-    def watch_times(
-        self, first: First = UNSET, after: After = UNSET, last: Last = UNSET, before: Before = UNSET
-    ) -> "Connection[WatchTime]":
-        """Return a page of the viewer's watch times."""
-        return Connection(
-            source=WatchTimesOf(cast("models.CustomUser", self)), window=Window.of(BY_ID, first, after, last, before)
-        )
+    @paged("What this viewer watched, movie by movie, in the order of first views.")
+    def watch_times(self) -> "Connection[WatchTime]":
+        """Return the viewer's watch times."""
+        return Connection(source=WatchTimesOf(cast("models.CustomUser", self)), order=BY_ID)
 
 
 @strawberry_django.type(models.Movie, description="A movie.")
@@ -114,14 +105,10 @@ class Movie(Row):
     slug: str = column(description="The unique name of the movie in URLs and events.")
     total_watch_time: Seconds = column(description="How long this movie was watched, by all viewers.")
 
-    @strawberry.field(description="Who watched this movie, viewer by viewer, in the order of first views.")
-    def watch_times(
-        self, first: First = UNSET, after: After = UNSET, last: Last = UNSET, before: Before = UNSET
-    ) -> "Connection[WatchTime]":
-        """Return a page of the movie's watch times."""
-        return Connection(
-            source=WatchTimesOf(cast("models.Movie", self)), window=Window.of(BY_ID, first, after, last, before)
-        )
+    @paged("Who watched this movie, viewer by viewer, in the order of first views.")
+    def watch_times(self) -> "Connection[WatchTime]":
+        """Return the movie's watch times."""
+        return Connection(source=WatchTimesOf(cast("models.Movie", self)), order=BY_ID)
 
 
 @strawberry_django.type(models.WatchTime, description="What one viewer watched of one movie.")
