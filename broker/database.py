@@ -5,28 +5,37 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
-from django.db import DatabaseError, InterfaceError, OperationalError, close_old_connections, transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, close_old_connections, connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
 from broker.base import Broker, DeadLetter, Delivery, Rejection, Subscription
 from broker.errors import BrokerError, BrokerUnavailable
+from broker.group_commit import GroupCommit
 from broker.models import Message
 
 # How long a consumer may hold a message before another gets it. A fold that takes longer
 # is done twice and counted once; a consumer that died is made good this much later.
 LEASE = timedelta(seconds=6)
+INSERT = "INSERT INTO broker_message (queue, body, sent_at, deliveries, reason) VALUES (%s, %s, %s, 0, '')"
 POLL_INTERVAL = 0.05  # seconds between two looks at an empty queue
 
 
 class DatabaseBroker(Broker):
     """Queues in the table of `Message`."""
 
+    def __init__(self, queue: str) -> None:
+        super().__init__(queue)
+        self._group = GroupCommit(self._insert)
+
     def publish(self, messages: Sequence[bytes]) -> None:
-        """Insert the messages in one transaction of their own: all are stored, or none."""
-        now = timezone.now()
-        with _broker_errors(), transaction.atomic(durable=True):
-            Message.objects.bulk_create(Message(queue=self.queue, body=body, sent_at=now) for body in messages)
+        """Insert the messages in one transaction, together with what other threads publish: all are stored, or none."""
+        self._group.store(messages)
+
+    def _insert(self, messages: Sequence[bytes]) -> None:
+        now = connection.ops.adapt_datetimefield_value(timezone.now())
+        with _broker_errors(), transaction.atomic(durable=True), connection.cursor() as cursor:
+            cursor.executemany(INSERT, [(self.queue, body, now) for body in messages])
 
     def subscribe(self, queue: str, prefetch: int) -> Subscription:
         return _Leases(queue, self.dead_queue, prefetch)
