@@ -23,7 +23,7 @@ from graphql import (
     specified_rules,
     validate,
 )
-from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
+from graphql.execution import Executor
 
 from schema.errors import ApiError, ErrorCode, RequestError
 from schema.limits import Cost, Meter, TooLarge, lists_of, parse_document
@@ -104,7 +104,7 @@ def _execute(document: DocumentNode, context: Context, operation: Operation) -> 
         variable_values=operation.variables,
         operation_name=operation.name,
         context_value=context,
-        executor_class=Executor,
+        executor_class=TimedExecutor,
         **_SYNCHRONOUS,
     )
     return ExecutionResult(result.data, result.errors)
@@ -130,18 +130,18 @@ def _invalid(document: DocumentNode) -> Iterator[GraphQLError]:
         yield GraphQLError(error.message, error.nodes, extensions={"code": code})
 
 
-class Executor(StrawberryGraphQLCoreExecutionContext):
+class TimedExecutor(Executor[Any]):
     """Executes an operation until its time is up."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._end = monotonic() + settings.GRAPHQL_TIMEOUT
 
-    def build_resolve_info(self, *args: Any) -> Any:
-        """Prepare the next field.
+    def execute_fields(self, *args: Any) -> Any:
+        """Execute the fields of an object.
 
         Raises ApiError when the time is up.
         """
         if monotonic() > self._end:
             raise ApiError(ErrorCode.TIMEOUT, f"The operation took longer than {settings.GRAPHQL_TIMEOUT} seconds.")
-        return super().build_resolve_info(*args)
+        return super().execute_fields(*args)

@@ -8,7 +8,7 @@ from django.test import RequestFactory
 from graphql import execute, parse
 
 from bench.report import in_turns
-from schema.execution import GRAPH, Context, Executor, run
+from schema.execution import GRAPH, Context, run
 from schema.request import Operation
 from watchtime.models import CustomUser, Movie, WatchTime
 
@@ -29,7 +29,7 @@ def limits(count: int) -> dict[str, list[float]]:
     request, document = RequestFactory().post("/graphql/"), parse(QUERY)
     measured: dict[str, Any] = {
         "limits": lambda: run(Context(request), Operation(QUERY, VARIABLES)),
-        "none": lambda: execute(GRAPH, document, variable_values=VARIABLES, executor_class=Executor.__base__),
+        "none": lambda: execute(GRAPH, document, variable_values=VARIABLES),
     }
     return in_turns(ROUNDS, {name: partial(_seconds, call, count) for name, call in measured.items()})
 
