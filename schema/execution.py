@@ -7,7 +7,6 @@ extension hooks that cost as much as a small query; nothing here needs them.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from time import monotonic
 from typing import Any, NamedTuple
 
 from django.conf import settings
@@ -23,9 +22,9 @@ from graphql import (
     specified_rules,
     validate,
 )
-from graphql.execution import Executor
 
-from schema.errors import ApiError, ErrorCode, RequestError
+from schema.errors import ErrorCode, RequestError
+from schema.executor import TimedExecutor
 from schema.limits import Cost, Meter, TooLarge, lists_of, parse_document
 from schema.persisted import remember, with_document
 from schema.request import Operation
@@ -128,20 +127,3 @@ def _invalid(document: DocumentNode) -> Iterator[GraphQLError]:
     for error in validate(GRAPH, document, rules, settings.GRAPHQL_MAX_ERRORS):
         code = ErrorCode.GRAPHQL_VALIDATION_FAILED.name
         yield GraphQLError(error.message, error.nodes, extensions={"code": code})
-
-
-class TimedExecutor(Executor[Any]):
-    """Executes an operation until its time is up."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._end = monotonic() + settings.GRAPHQL_TIMEOUT
-
-    def execute_fields(self, *args: Any) -> Any:
-        """Execute the fields of an object.
-
-        Raises ApiError when the time is up.
-        """
-        if monotonic() > self._end:
-            raise ApiError(ErrorCode.TIMEOUT, f"The operation took longer than {settings.GRAPHQL_TIMEOUT} seconds.")
-        return super().execute_fields(*args)

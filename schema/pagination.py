@@ -23,6 +23,7 @@ from watchtime.rows import Beyond, beyond
 Row = TypeVar("Row", bound=Model)
 Key = int | str | datetime
 
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 _UNSTORABLE = re.compile("[\\0\ud800-\udfff]")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -70,7 +71,7 @@ class Order:
         """Return the cursor of a row: opaque to clients, and only good for this order."""
         values = [getattr(row, column) for column in self.columns]
         coded = [microseconds(value) if isinstance(value, datetime) else value for value in values]
-        return base64.urlsafe_b64encode(json.dumps([self.name, *coded], separators=(",", ":")).encode()).decode()
+        return base64.urlsafe_b64encode(_encode([self.name, *coded]).encode()).decode()
 
     def values(self, cursor: str, argument: str) -> tuple[Key, ...]:
         """Return what `cursor` made a cursor of.

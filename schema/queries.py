@@ -8,7 +8,7 @@ import strawberry
 from pydantic import TypeAdapter, ValidationError
 from strawberry import UNSET, relay
 
-from schema.connections import Connection, Ledger, Rows, paged
+from schema.connections import COLUMNS, Connection, Ledger, Rows, paged
 from schema.errors import BadUserInput, sent
 from schema.pagination import Order, is_storable
 from schema.types import NEWEST_FIRST, Event, Movie, MovieOrder, User, UserOrder, WatchTime
@@ -77,7 +77,9 @@ class Query:
         ] = UserOrder.TOTAL_WATCH_TIME_DESC,
     ) -> Connection[User]:
         """Return the viewers."""
-        return Connection(source=Rows(models.CustomUser.objects.all()), order=cast("Order", order_by.value))
+        return Connection(
+            source=Rows(models.CustomUser.objects.only(*COLUMNS["user"])), order=cast("Order", order_by.value)
+        )
 
     @paged("The movies, the most watched first unless ordered otherwise.")
     def movies(

@@ -78,15 +78,11 @@ class Row(relay.Node):
         return str(root.pk)
 
 
-def _pk(root: "models.CustomUser") -> strawberry.ID:
-    return strawberry.ID(str(root.pk))
-
-
 @strawberry_django.type(models.CustomUser, description="A viewer.")
 class User(Row):
     """A viewer, with the total of all movies."""
 
-    pk: strawberry.ID = strawberry.field(resolver=_pk, description="The primary key in the service's database.")
+    pk: strawberry.ID = column(field_name="pk", description="The primary key in the service's database.")
     username: str = column(description="The unique name of the viewer.")
     total_watch_time: Seconds = column(description="How long this viewer watched, of all movies.")
 
@@ -100,7 +96,7 @@ class User(Row):
 class Movie(Row):
     """A movie, with the total of all viewers."""
 
-    pk: strawberry.ID = strawberry.field(resolver=_pk, description="The primary key in the service's database.")
+    pk: strawberry.ID = column(field_name="pk", description="The primary key in the service's database.")
     title: str = column(description="The movie's title; empty when nobody has entered it yet.")
     slug: str = column(description="The unique name of the movie in URLs and events.")
     total_watch_time: Seconds = column(description="How long this movie was watched, by all viewers.")
