@@ -3,6 +3,7 @@
 import logging
 import re
 from enum import Enum
+from functools import lru_cache
 from typing import Any
 from uuid import uuid4
 
@@ -143,9 +144,15 @@ class UserError:
     @classmethod
     def of(cls, error: FieldError, *parents: str) -> "UserError":
         """Return a field's error as clients see it, under the path of the event."""
-        names = [] if error.field == "event" else [_GRAPHQL_NAMES.get(error.field, error.field)]
-        code = _CODES_OF_FIELDS.get(error.field) or _CODES.get(error.code, UserErrorCode.INVALID)
+        names, code = _told(error.field, error.code)
         return cls(path=[*parents, *names], code=code, message=error.message)
+
+
+@lru_cache(maxsize=64)  # a thousand events can have six thousand errors
+def _told(field: str, code: str) -> tuple[tuple[str, ...], UserErrorCode]:
+    """Return the way to a field from its event, and the code that clients get."""
+    names = () if field == "event" else (_GRAPHQL_NAMES.get(field, field),)
+    return names, _CODES_OF_FIELDS.get(field) or _CODES.get(code, UserErrorCode.INVALID)
 
 
 def sent(value: Any) -> Any:

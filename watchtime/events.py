@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Annotated, NamedTuple, Self
 from uuid import UUID
 
@@ -52,7 +53,10 @@ class InvalidEvent(ValueError):
     def __init__(self, errors: Sequence[FieldError], body: bytes | None = None) -> None:
         self.errors = tuple(errors)
         self.body = body
-        super().__init__("; ".join(f"{error.field}: {error.message}" for error in self.errors))
+        super().__init__(self.errors)
+
+    def __str__(self) -> str:
+        return "; ".join(f"{error.field}: {error.message}" for error in self.errors)
 
 
 def _matching(pattern: "re.Pattern[str]", message: str) -> AfterValidator:
@@ -194,6 +198,7 @@ def _field_errors(error: ValidationError) -> list[FieldError]:
     ]
 
 
+@lru_cache(maxsize=64)
 def _printable(name: int | str) -> str:
     """Return a field's name as the sender wrote it, safe to log and store: unknown names can be anything."""
     return ascii(name)[1:-1][:MAX_REPORTED_NAME] if isinstance(name, str) else str(name)
