@@ -4,10 +4,10 @@ This calls graphql-core, as Strawberry's `execute_sync` does after five rounds o
 extension hooks that cost as much as a small query; nothing here needs them.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any, NamedTuple
+from functools import cached_property, lru_cache
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -23,15 +23,21 @@ from graphql import (
     validate,
 )
 
+from schema.costs import Cost
 from schema.errors import ErrorCode, RequestError
 from schema.executor import TimedExecutor
-from schema.limits import Cost, Meter, TooLarge, lists_of, parse_document
+from schema.limits import Meter, TooLarge, lists_of, parse_document
 from schema.persisted import remember, with_document
 from schema.request import Operation
 from schema.schema import schema
 
 GRAPH = schema._schema
 CACHED_DOCUMENTS = 256
+_TOO_MUCH = {
+    "tokens": "The documents of the batch have more than {:,} tokens.",
+    "events": "The operation publishes more than {:,} events.",
+    "cost": "The operation costs more than {:,}; ask for fewer items.",
+}
 _SYNCHRONOUS: Any = {"is_awaitable": lambda _: False, "is_async_iterable": lambda _: False}
 
 
@@ -41,14 +47,21 @@ class Context:
 
     request: HttpRequest
     cost: int = 0
+    tokens: int = 0
+    events: int = 0
 
 
-class Plan(NamedTuple):
+@dataclass
+class Plan:
     """What is known of a document before it is executed."""
 
     document: DocumentNode
-    errors: tuple[GraphQLError, ...]
     operations: Mapping[str | None, tuple[OperationType, Cost]]
+
+    @cached_property
+    def errors(self) -> tuple[GraphQLError, ...]:
+        """What is wrong with the document, found once, and only when it is not refused for what it costs."""
+        return _invalid(self.document)
 
     def operation(self, name: str | None) -> tuple[OperationType, Cost]:
         """Return the type and the cost of the operation to execute.
@@ -73,7 +86,7 @@ def run(context: Context, operation: Operation) -> ExecutionResult:
         raise RequestError(400, "Give the document as query.")
     try:
         known = plan(operation.query)
-        _check(known, context, operation)
+        check(known, context, operation)
     except RequestError:
         raise
     except GraphQLError as error:
@@ -84,16 +97,26 @@ def run(context: Context, operation: Operation) -> ExecutionResult:
     return _execute(known.document, context, operation)
 
 
-def _check(known: Plan, context: Context, operation: Operation) -> None:
+def check(known: Plan, context: Context, operation: Operation) -> None:
+    """Raise TooLarge when an operation exceeds a limit, RequestError when it may not come by GET."""
     kind, cost = known.operation(operation.name)
     for name, value in (operation.variables or {}).items():
         if isinstance(value, list) and len(value) > settings.GRAPHQL_MAX_EVENTS:  # before each item is coerced
             raise TooLarge(f"{name} has more than {settings.GRAPHQL_MAX_EVENTS:,} items.")
     if kind is not OperationType.QUERY and context.request.method == "GET":
         raise RequestError(405, "Mutations need POST.")
-    context.cost += cost.total(operation.variables or {})
-    if context.cost > settings.GRAPHQL_MAX_COST:
-        raise TooLarge(f"The operation costs more than {settings.GRAPHQL_MAX_COST:,}; ask for fewer items.")
+    variables = operation.variables or {}
+    _spend(context, "tokens", known.document.token_count)
+    _spend(context, "events", cost.events(variables))
+    _spend(context, "cost", cost.total(variables))
+
+
+def _spend(context: Context, what: str, number: int) -> None:
+    """Add to what the operations of a request ask for together. Raises TooLarge when that is more than allowed."""
+    limit, total = getattr(settings, f"GRAPHQL_MAX_{what.upper()}"), getattr(context, what) + number
+    if total > limit:
+        raise TooLarge(_TOO_MUCH[what].format(limit))
+    setattr(context, what, total)
 
 
 def _execute(document: DocumentNode, context: Context, operation: Operation) -> ExecutionResult:
@@ -104,6 +127,7 @@ def _execute(document: DocumentNode, context: Context, operation: Operation) -> 
         operation_name=operation.name,
         context_value=context,
         executor_class=TimedExecutor,
+        max_coercion_errors=settings.GRAPHQL_MAX_ERRORS,
         **_SYNCHRONOUS,
     )
     return ExecutionResult(result.data, result.errors)
@@ -111,7 +135,7 @@ def _execute(document: DocumentNode, context: Context, operation: Operation) -> 
 
 @lru_cache(maxsize=CACHED_DOCUMENTS)
 def plan(query: str) -> Plan:
-    """Parse, measure and validate a document.
+    """Parse and measure a document.
 
     Raises TooLarge and GraphQLSyntaxError.
     """
@@ -119,11 +143,13 @@ def plan(query: str) -> Plan:
     meter = Meter(document, lists_of(GRAPH))
     nodes = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
     operations = {node.name.value if node.name else None: (node.operation, meter.measure(node)) for node in nodes}
-    return Plan(document, tuple(_invalid(document)), operations)
+    meter.measure_unused()
+    return Plan(document, operations)
 
 
-def _invalid(document: DocumentNode) -> Iterator[GraphQLError]:
+def _invalid(document: DocumentNode) -> tuple[GraphQLError, ...]:
     rules = specified_rules if settings.GRAPHQL_INTROSPECTION else (*specified_rules, NoSchemaIntrospectionCustomRule)
-    for error in validate(GRAPH, document, rules, settings.GRAPHQL_MAX_ERRORS):
-        code = ErrorCode.GRAPHQL_VALIDATION_FAILED.name
-        yield GraphQLError(error.message, error.nodes, extensions={"code": code})
+    errors = validate(GRAPH, document, rules, settings.GRAPHQL_MAX_ERRORS)
+    for error in errors:
+        error.extensions = {"code": ErrorCode.GRAPHQL_VALIDATION_FAILED.name}
+    return tuple(errors)

@@ -56,6 +56,8 @@ class TimedExecutor(Executor[Any]):
 
 
 def _reader(parent: GraphQLObjectType, name: str) -> Reader | None:
+    if name == "__typename":
+        return lambda _: parent.name
     field = parent.fields.get(name)
     definition = field.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF) if field else None
     if field is None or definition is None or not definition.is_basic_field:

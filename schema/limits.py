@@ -6,13 +6,11 @@ kept with the parsed document, so that a repeated query pays nothing for it.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from math import prod
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import NamedTuple
 
 from django.conf import settings
 from graphql import (
-    ArgumentNode,
     DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
@@ -23,18 +21,13 @@ from graphql import (
     IntValueNode,
     OperationDefinitionNode,
     SelectionSetNode,
-    VariableNode,
     is_object_type,
     parse,
 )
 
+from schema import costs
+from schema.costs import Cost, Known, Page, Sent, Size
 from schema.errors import ApiError, ErrorCode
-
-INTROSPECTION = frozenset({"__schema", "__type"})
-COST_OF_INTROSPECTION = 2_000
-COST_OF_A_COUNT = 20
-COST_OF_A_ROW = 2  # read for a page, whether its fields are asked for or not
-MAX_INT = 2**31 - 1
 
 
 class TooLarge(ApiError):
@@ -44,29 +37,16 @@ class TooLarge(ApiError):
         super().__init__(ErrorCode.TOO_LARGE, message)
 
 
-Size = tuple[int | str, ...]  # of a list: the values of `first` and `last`, numbers or names of variables
-
-
-class Cost(NamedTuple):
-    """What an operation costs: how many fields it has under which lists, and the variables' defaults."""
-
-    parts: Mapping[tuple[Size, ...], int]
-    defaults: Mapping[str, int]
-
-    def total(self, variables: Mapping[str, Any]) -> int:
-        """Return how many fields the answer can have with these variables."""
-        values = {**self.defaults, **variables}
-        return sum(cost * prod(_items(size, values) for size in sizes) for sizes, cost in self.parts.items())
-
-
 class Place(NamedTuple):
     """Where in a document the meter is."""
 
-    lists: tuple[Size, ...]
-    depth: int
-    fragments: frozenset[str]
-    introspection: bool
-    size: Size | None = None  # of the list whose edges may come next
+    lists: tuple[Size, ...] = ()
+    depth: int = 0
+    fragments: frozenset[str] = frozenset()
+    introspection: bool = False
+    page: Page | None = None  # whose edges may come next
+    sent: Sent | None = None  # of whose events something may be asked next
+    cost: int = costs.FIELD  # of each field here
 
 
 def parse_document(query: str) -> DocumentNode:
@@ -74,17 +54,20 @@ def parse_document(query: str) -> DocumentNode:
 
     Raises TooLarge when it is too long, GraphQLSyntaxError when it is not GraphQL.
     """
+    length, limit = settings.GRAPHQL_MAX_DOCUMENT, settings.GRAPHQL_MAX_TOKENS
+    if len(query) > length:
+        raise TooLarge(f"The document has more than {length:,} characters.")
+    if query.count("\n") + query.count("\r") > limit:  # each error looks for its place among the lines
+        raise TooLarge(f"The document has more than {limit:,} lines.")
     try:
-        return parse(
-            query,
-            max_source_length=settings.GRAPHQL_MAX_DOCUMENT,
-            max_lexical_tokens=settings.GRAPHQL_MAX_TOKENS,
-            max_comments=settings.GRAPHQL_MAX_TOKENS,
-        )
+        document = parse(query, max_lexical_tokens=limit, max_comments=limit)
     except GraphQLSyntaxError as error:
         if "Parsing aborted" in error.message or "too deeply" in error.message:
             raise TooLarge(error.message.removeprefix("Syntax Error: ")) from None
         raise
+    if len(document.definitions) > settings.GRAPHQL_MAX_DEFINITIONS:
+        raise TooLarge(f"The document has more than {settings.GRAPHQL_MAX_DEFINITIONS:,} definitions.")
+    return document
 
 
 def lists_of(schema: GraphQLSchema) -> frozenset[str]:
@@ -100,24 +83,35 @@ class Meter:
         self._lists = lists
         self._counts: Counter[str] = Counter()
         self._costs: Counter[tuple[Size, ...]] = Counter()
+        self._published: list[Sent] = []
         self._fragments: Mapping[str, FragmentDefinitionNode] = {
             node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)
         }
+        self._unused = set(self._fragments)
 
     def measure(self, operation: OperationDefinitionNode) -> Cost:
         """Return what an operation costs.
 
         Raises TooLarge when it exceeds a limit whatever the variables are.
         """
-        self._costs = Counter()
+        self._costs, self._published = Counter(), []
         self._count("directives", len(operation.directives or ()))
-        self._selections(operation.selection_set, Place((), 0, frozenset(), False), set())
+        self._selections(operation.selection_set, Place(), set())
         defaults = {
-            node.variable.name.value: _number(node.default_value)
+            node.variable.name.value: costs.number(node.default_value)
             for node in operation.variable_definitions or ()
             if isinstance(node.default_value, IntValueNode)
         }
-        return Cost(dict(self._costs), defaults)
+        return Cost(dict(self._costs), tuple(self._published), defaults)
+
+    def measure_unused(self) -> None:
+        """Measure the fragments that no operation spreads, which are validated all the same.
+
+        Raises TooLarge when they exceed a limit.
+        """
+        while self._unused:
+            name = self._unused.pop()
+            self._selections(self._fragments[name].selection_set, Place(fragments=frozenset((name,))), set())
 
     def _selections(self, node: SelectionSetNode, place: Place, names: set[str]) -> None:
         for selection in node.selections:
@@ -135,6 +129,7 @@ class Meter:
         name = node.name.value
         fragment = self._fragments.get(name)
         if fragment and name not in place.fragments:  # validation reports circles and unknown names
+            self._unused.discard(name)
             self._selections(fragment.selection_set, place._replace(fragments=place.fragments | {name}), names)
 
     def _field(self, node: FieldNode, place: Place, names: set[str]) -> None:
@@ -143,11 +138,27 @@ class Meter:
         self._count("duplicates", 1 if name in names else 0)
         names.add(name)
         self._count("selections")
-        self._costs[place.lists] += _cost_of(node)
-        if node.name.value in self._lists:
-            self._costs[(*place.lists, _size(node.arguments or ()))] += COST_OF_A_ROW
+        below = self._below(node, place)
+        self._charge(node, place, below)
         if node.selection_set:
-            self._selections(node.selection_set, self._below(node, place), set())
+            self._selections(node.selection_set, below, set())
+
+    def _charge(self, node: FieldNode, place: Place, below: Place) -> None:
+        name = node.name.value
+        self._costs[place.lists] += place.cost
+        if place.depth == 0 and not place.introspection and not name.startswith("__"):
+            self._costs[()] += costs.ROOT_FIELDS.get(name, costs.ROOT_FIELD)
+        if below.page is not None:
+            self._costs[()] += costs.PAGE
+            self._costs[place.lists] += costs.PAGE_OF_ONE
+            self._costs[(*place.lists, below.page)] += costs.ROWS.get(name, costs.ROW)
+        if name == "totalCount":
+            self._costs[()] += costs.COUNT
+        if below.sent is not None:
+            self._published.append(below.sent)
+            self._costs[(below.sent,)] += costs.EVENT
+        if place.sent is not None and name == "ids":
+            self._costs[(place.sent,)] += costs.ID
 
     def _below(self, node: FieldNode, place: Place) -> Place:
         """Return the place of a field's selections.
@@ -155,40 +166,29 @@ class Meter:
         Raises TooLarge when that is too deep. Introspection is as deep as types
         nest, and has a rule of its own among the validation's.
         """
-        name = node.name.value
-        introspection = place.introspection or name in INTROSPECTION
-        depth = place.depth + (0 if introspection else 1)
+        name, arguments = node.name.value, node.arguments or ()
+        introspection = place.introspection or name in costs.INTROSPECTION
+        depth = place.depth + (1 if node.selection_set and not introspection else 0)
         if depth > settings.GRAPHQL_MAX_DEPTH:
             raise TooLarge(f"The document is deeper than {settings.GRAPHQL_MAX_DEPTH} levels.")
-        size = _size(node.arguments or ()) if name in self._lists else None
-        lists = (*place.lists, place.size) if name == "edges" and place.size is not None else place.lists
-        return Place(lists, depth, place.fragments, introspection, size)
+        page = Page.of(arguments) if name in self._lists else None
+        sent = Sent.of(arguments) if name in costs.PUBLICATIONS else None
+        lists, cost = self._items(name, place, introspection)
+        return Place(lists, depth, place.fragments, introspection, page, sent, cost)
+
+    def _items(self, name: str, place: Place, introspection: bool) -> tuple[tuple[Size, ...], int]:
+        """Return the lists that a field's selections are under, and what each of them costs."""
+        if introspection:
+            number = costs.INTROSPECTED.get(name, 1)
+            return (*place.lists, Known(number)), costs.FIELD_OF_INTROSPECTION
+        if place.page is not None and name == "edges":
+            return (*place.lists, place.page), costs.FIELD
+        if place.sent is not None and name == "userErrors":
+            return (*place.lists, place.sent), costs.FIELD_OF_ERRORS
+        return place.lists, costs.FIELD
 
     def _count(self, what: str, number: int = 1) -> None:
         self._counts[what] += number
         limit = getattr(settings, f"GRAPHQL_MAX_{what.upper()}")
         if self._counts[what] > limit:
             raise TooLarge(f"The document has more than {limit:,} {what}.")
-
-
-def _cost_of(node: FieldNode) -> int:
-    if node.name.value in INTROSPECTION:
-        return COST_OF_INTROSPECTION
-    return COST_OF_A_COUNT if node.name.value == "totalCount" else 1
-
-
-def _size(arguments: Iterable[ArgumentNode]) -> Size:
-    values = [node.value for node in arguments if node.name.value in ("first", "last")]
-    names = [value.name.value for value in values if isinstance(value, VariableNode)]
-    return (*names, *(_number(value) for value in values if isinstance(value, IntValueNode)))
-
-
-def _number(node: IntValueNode) -> int:
-    return int(node.value) if len(node.value) < 10 else MAX_INT
-
-
-def _items(size: Size, variables: Mapping[str, Any]) -> int:
-    """Return how many items a list can have; a page larger than allowed is refused later, as bad input."""
-    given = [variables.get(value) if isinstance(value, str) else value for value in size]
-    numbers = [number for number in given if isinstance(number, int)]
-    return min(max(numbers, default=settings.GRAPHQL_PAGE_SIZE), settings.GRAPHQL_MAX_PAGE_SIZE)

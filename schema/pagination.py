@@ -17,12 +17,13 @@ from django.conf import settings
 from django.db.models import Model, QuerySet
 
 from schema.errors import BadUserInput
-from watchtime.models import MAX_SECONDS
+from watchtime.models import MAX_SECONDS, MAX_USERNAME_LENGTH
 from watchtime.rows import Beyond, beyond
 
 Row = TypeVar("Row", bound=Model)
 Key = int | str | datetime
 
+LONGEST_CURSOR = 2_000  # that of a name of characters that JSON escapes has 1,700
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 _UNSTORABLE = re.compile("[\\0\ud800-\udfff]")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -79,6 +80,8 @@ class Order:
         Raises BadUserInput, naming the argument, for anything that is no cursor of this order.
         """
         try:
+            if len(cursor) > LONGEST_CURSOR:
+                raise ValueError
             order, *coded = json.loads(base64.b64decode(cursor.encode("ascii"), altchars=b"-_", validate=True))
             if order == self.name:
                 return tuple(read(value) for read, value in zip(self.kinds, coded, strict=True))
@@ -88,8 +91,8 @@ class Order:
 
 
 def is_storable(text: str) -> bool:
-    """Whether a database can hold the text: no NUL, no lone surrogate."""
-    return not _UNSTORABLE.search(text)
+    """Whether a row can hold the text: no longer than the longest name, no NUL, no lone surrogate."""
+    return len(text) <= MAX_USERNAME_LENGTH and not _UNSTORABLE.search(text)
 
 
 @dataclass(frozen=True)

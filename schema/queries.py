@@ -17,6 +17,7 @@ from watchtime.events import Time
 from watchtime.history import part_of
 
 _TIME: TypeAdapter[datetime] = TypeAdapter(Time)
+LONGEST_ID = 100
 _PK = re.compile(r"[0-9]{1,19}", re.ASCII)
 _NODES = {
     "User": models.CustomUser.objects.all(),
@@ -140,6 +141,8 @@ def _can_exist(pk: str | None, number: int | None, slug: str | None) -> bool:
 
 def _global_id(text: str) -> tuple[str, int]:
     try:
+        if len(text) > LONGEST_ID:
+            raise ValueError
         global_id = relay.GlobalID.from_id(text)
     except ValueError:
         raise BadUserInput("id is not a global id.") from None

@@ -97,6 +97,14 @@ def _body(request: HttpRequest) -> bytes:
 
 
 def _decode(body: bytes | str) -> object:
+    """Return what JSON says.
+
+    Raises RequestError for what is no JSON, and for more values than any request needs: they are dear to make.
+    """
+    text = body if isinstance(body, bytes) else body.encode(errors="surrogatepass")
+    if text.count(b",") + text.count(b"[") + text.count(b"{") > settings.GRAPHQL_MAX_VALUES:
+        message = f"The body must have at most {settings.GRAPHQL_MAX_VALUES:,} commas and brackets."
+        raise RequestError(413, message, ErrorCode.TOO_LARGE)
     try:
         return _DECODER.decode(body if isinstance(body, str) else body.decode())
     except (ValueError, RecursionError):

@@ -1,0 +1,139 @@
+"""What may be asked at once: what clients need passes, and what would cost a hundred times as much does not."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from schema import mutations
+from tests.schema.conftest import Ask, make_grid
+from watchtime.events import WatchEvent
+
+SEND = "publishEvents(events: $events) { acceptedCount }"
+MANY = "mutation ($events: [EventInput!]!) { %s }"
+ERRORS = "{ __typename acceptedCount ids userErrors { __typename path code message } }"
+GOOD = {"user": "ada", "slug": "dune", "at": 1}
+BAD = {"user": "", "slug": "a/b", "at": -1, "start": -1, "id": "x", "occurredAt": "y"}
+EVERYTHING_OF_A_MOVIE = "__typename id pk title slug totalWatchTime"
+PAGE = "pageInfo { __typename hasNextPage hasPreviousPage startCursor endCursor }"
+
+
+@pytest.fixture
+def published(monkeypatch: pytest.MonkeyPatch) -> list[WatchEvent]:
+    """What was handed to the broker."""
+    events: list[WatchEvent] = []
+    monkeypatch.setattr(mutations, "publish", events.extend)
+    return events
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        f"{{ movies(first: 100) {{ totalCount edges {{ cursor node {{ {EVERYTHING_OF_A_MOVIE} }} }} {PAGE} }} }}",
+        "{ users(first: 20) { edges { node { watchTimes(first: 20) {"
+        " totalCount edges { node { movie { slug } totalWatchTime } } } } } } }",
+        "{ users(first: 100) { edges { node { username watchTimes(first: 5) {"
+        " edges { node { movie { slug title } totalWatchTime } } } } } } }",
+        f"{{ events(first: 100) {{ totalCount edges {{ cursor node {{ id eventId start at occurredAt receivedAt"
+        f" user {{ username }} movie {{ slug }} }} }} {PAGE} }} }}",
+        "{ users { totalCount } movies { totalCount } events { totalCount } }",
+    ],
+)
+def test_what_clients_need_is_cheap_enough(read: Ask, db: None, query: str) -> None:
+    make_grid(3, 3)
+    read(query)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "{ " + " ".join(f"a{index}: events {{ totalCount }}" for index in range(5)) + " }",
+        "{ " + " ".join(f"a{index}: events(first: 100) {{ edges {{ node {{ id }} }} }}" for index in range(9)) + " }",
+        '{ userTotalWatchTime(username: "ada") { '
+        + " ".join(f"a{index}: watchTimes(first: 100) {{ pageInfo {{ hasNextPage }} }}" for index in range(20))
+        + " } }",
+        "{ " + " ".join(f'a{index}: node(id: "VXNlcjox") {{ id }}' for index in range(30)) + " }",
+        "{ __schema { "
+        + " ".join(
+            f"a{index}: types {{ fields {{ args {{ name type {{ name ofType {{ name kind }} }} }} }} }}"
+            for index in range(30)
+        )
+        + " } }",
+    ],
+)
+def test_what_costs_a_hundred_times_as_much_is_refused(refused: Callable[..., str], db: None, query: str) -> None:
+    assert refused(query) == "TOO_LARGE"
+
+
+def test_a_thousand_invalid_events_are_all_reported(read: Ask, published: list[WatchEvent]) -> None:
+    payload = read(MANY % f"publishEvents(events: $events) {ERRORS}", events=[BAD] * 1000)["publishEvents"]
+    paths = [error["path"] for error in payload["userErrors"]]
+    fields = ("user", "slug", "at", "start", "id", "occurredAt")
+    assert sorted(paths) == sorted(["events", str(index), field] for index in range(1000) for field in fields)
+    assert all(error["code"] and error["message"] for error in payload["userErrors"])
+    assert published == []
+
+
+def test_the_errors_of_a_thousand_events_are_told_once(refused: Callable[..., str]) -> None:
+    twice = (
+        "publishEvents(events: $events) { userErrors { path code message } again: userErrors { path code message } }"
+    )
+    assert refused(MANY % twice, events=[BAD] * 1000) == "TOO_LARGE"
+    ids = " ".join(f"a{index}: ids" for index in range(21))
+    assert refused(MANY % f"publishEvents(events: $events) {{ {ids} }}", events=[GOOD] * 1000) == "TOO_LARGE"
+
+
+@pytest.mark.parametrize(
+    ("mutation", "variables"),
+    [
+        (MANY % f"a: {SEND} b: {SEND}", {"events": [GOOD] * 501}),
+        (MANY % f"...A }} fragment A on Mutation {{ a: {SEND} b: {SEND}", {"events": [GOOD] * 501}),
+        ("mutation ($e: EventInput!) { publishEvents(events: [%s]) { ids } }" % ("$e " * 7), {"e": GOOD}),
+    ],
+)
+def test_an_operation_publishes_a_thousand_events_at_most(
+    ask: Ask, published: list[WatchEvent], settings: Any, mutation: str, variables: dict[str, Any]
+) -> None:
+    settings.GRAPHQL_MAX_EVENTS = 1000 if "events" in variables else 6
+    (error,) = ask(mutation, **variables)["errors"]
+    assert error["extensions"]["code"] == "TOO_LARGE"
+    assert "publishes more than" in error["message"]
+    assert published == []
+
+
+def batch(client: Client, *operations: dict[str, Any]) -> list[str]:
+    answers = client.post("/graphql/", json.dumps(operations), content_type="application/json").json()
+    return [answer["errors"][0]["extensions"]["code"] if "errors" in answer else "ok" for answer in answers]
+
+
+def test_a_batch_publishes_what_one_operation_may(client: Client, published: list[WatchEvent]) -> None:
+    operation = {"query": MANY % SEND, "variables": {"events": [GOOD] * 400}}
+    assert batch(client, *[operation] * 3) == ["ok", "ok", "TOO_LARGE"]
+    assert len(published) == 800
+
+
+def test_the_documents_of_a_batch_are_as_long_as_one_may_be(client: Client, settings: Any) -> None:
+    settings.GRAPHQL_MAX_TOKENS = 100
+    queries = [{"query": f"{{ {'__typename ' * 40} a{index}: __typename }}"} for index in range(3)]
+    assert batch(client, *queries) == ["ok", "ok", "TOO_LARGE"]
+
+
+@pytest.mark.parametrize("name", ["ada" * 600_000, "a" * 101])
+def test_what_no_name_can_be_is_not_looked_for(read: Ask, db: None, django_assert_num_queries: Any, name: str) -> None:
+    with django_assert_num_queries(0):
+        assert read("query ($u: String!) { userTotalWatchTime(username: $u) { pk } }", u=name) == {
+            "userTotalWatchTime": None
+        }
+
+
+def test_what_no_id_or_cursor_can_be_is_bad_input(refused: Callable[..., str], db: None) -> None:
+    assert refused("query ($id: ID!) { node(id: $id) { id } }", id="VXNlcjox" + "MTEx" * 500_000) == "BAD_USER_INPUT"
+    cursor = "W" + "1tb" * 600_000
+    assert refused("query ($c: String) { users(after: $c) { totalCount } }", c=cursor) == "BAD_USER_INPUT"
+
+
+def test_wrong_variables_are_reported_a_few_at_a_time(ask: Ask, settings: Any) -> None:
+    errors = ask(MANY % SEND, events=[{"usr": index} for index in range(1000)])["errors"]
+    assert len(errors) == settings.GRAPHQL_MAX_ERRORS + 1
