@@ -8,7 +8,18 @@ import sys
 
 from bench.report import Row, print_table, progress
 
-BENCHMARKS = ("drain", "halves", "publishers", "batches", "totals", "consumers", "memory", "embedded", "graphql")
+BENCHMARKS = (
+    "drain",
+    "halves",
+    "publishers",
+    "batches",
+    "totals",
+    "consumers",
+    "memory",
+    "embedded",
+    "graphql",
+    "dearest",
+)
 
 
 def main() -> None:

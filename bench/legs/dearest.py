@@ -1,0 +1,107 @@
+"""The dearest operations of each kind, as large as the limits let them be."""
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+from django.test import Client, RequestFactory
+from graphql import get_introspection_query
+
+from schema.errors import ApiError
+from schema.execution import Context, check, plan
+from schema.request import Operation
+from watchtime.models import CustomUser, Movie, WatchTime
+
+TOTALS = 10  # as one of a user's takes no time to speak of
+SIMPLE = json.dumps({"query": '{ userTotalWatchTime(username: "viewer-1") { username totalWatchTime } }'})
+PUBLISH = "mutation ($e: [EventInput!]!) { publishEvents(events: $e) { ids userErrors { path code message } } }"
+COUNTS = "{ edges { node { watchTimes { totalCount } } } }"
+GOOD = {"user": "viewer-1", "slug": "movie-1", "at": 60, "start": 0, "id": "0191e0b6-5a4c-7000-8000-000000000001"}
+BAD = {"user": "a b", "slug": "a/b", "at": -1, "start": -1, "id": "x", "occurredAt": "y"}
+
+
+def fill() -> None:
+    """Make a hundred viewers who watched a hundred movies each."""
+    viewers = CustomUser.objects.bulk_create(CustomUser(username=f"viewer-{n}", total_watch_time=n) for n in range(100))
+    movies = Movie.objects.bulk_create(Movie(slug=f"movie-{n}", total_watch_time=n) for n in range(100))
+    pairs = (WatchTime(user=viewer, movie=movie, last_moment=1, total=1) for viewer in viewers for movie in movies)
+    WatchTime.objects.bulk_create(pairs)
+
+
+def _aliases(field: str) -> Callable[[int], str]:
+    return lambda number: "{ " + " ".join(f"a{n}: {field}" for n in range(number)) + " }"
+
+
+def _nested(fields: str) -> Callable[[int], str]:
+    return lambda size: (
+        f"{{ movies(first: 100) {{ edges {{ node {{ watchTimes(first: {size}) {{ {fields} }} }} }} }} }}"
+    )
+
+
+def _fragments(number: int) -> str:
+    spread = " ".join(f"...F{n}" for n in range(number))
+    return f"{{ {spread} }} " + " ".join(
+        f"fragment F{n} on Query {{ users {{ edges {{ node {{ id }} }} }} }}" for n in range(number)
+    )
+
+
+KINDS: dict[str, tuple[Callable[[int], str], list[dict[str, Any]] | None]] = {
+    "rows under each of 100": (_nested("edges { node { id user { username } } }"), None),
+    "pages under each of 100": (_nested("pageInfo { endCursor }"), None),
+    "lists side by side": (_aliases("events(first: 100) { edges { node { id user { id } movie { id } } } }"), None),
+    "counts": (_aliases("users { totalCount }"), None),
+    "counts under each": (
+        _aliases("movies(orderBy: TOTAL_WATCH_TIME_ASC) { edges { node { watchTimes { totalCount } } } }"),
+        None,
+    ),
+    "objects by their ids": (_aliases('node(id: "V2F0Y2hUaW1lOjE=") { id }'), None),
+    "introspection": (lambda _: get_introspection_query(), None),
+    "introspection, repeated": (_aliases("__schema { types { fields { name args { name type { name } } } } }"), None),
+    "fragments to compare": (_fragments, None),
+    "fields that there are not": (lambda number: "{ " + " ".join(f"userTotal{n}" for n in range(number)) + " }", None),
+    "wrong ids": (_aliases('node(id: "x") { id }'), None),
+    "1,000 events": (lambda _: PUBLISH, [GOOD] * 1000),
+    "1,000 invalid events": (lambda _: PUBLISH, [BAD] * 1000),
+}
+
+
+def ratios(rounds: int) -> dict[str, tuple[list[float], list[float]]]:
+    """Return the seconds of each kind and, beside them, those of a simple total."""
+    client, found = Client(SERVER_NAME="127.0.0.1"), {}
+    for kind, (document, events) in KINDS.items():
+        variables = {"e": events} if events else {}
+        body = json.dumps({"query": document(_largest(document, variables)), "variables": variables})
+        simple, dear = [_seconds(client, SIMPLE, TOTALS)], [_seconds(client, body, 1)]
+        for _ in range(rounds):
+            simple.append(_seconds(client, SIMPLE, TOTALS))
+            plan.cache_clear()
+            dear.append(_seconds(client, body, 1))
+        found[kind] = dear[1:], simple[1:]
+    return found
+
+
+def _largest(document: Callable[[int], str], variables: dict[str, Any]) -> int:
+    """Return the largest size of a document that passes the limits."""
+    low, high = 1, 1_000
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if _passes(document(middle), variables) else (low, middle - 1)
+    return low
+
+
+def _passes(query: str, variables: dict[str, Any]) -> bool:
+    try:
+        check(plan(query), Context(RequestFactory().post("/graphql/")), Operation(query, variables))
+    except ApiError:
+        return False
+    return True
+
+
+def _seconds(client: Client, body: str, times: int) -> float:
+    begin = time.perf_counter()
+    for _ in range(times):
+        answer = client.generic("POST", "/graphql/", body, content_type="application/json").content
+        if b"TOO_LARGE" in answer or b"<" in answer[:1]:
+            raise RuntimeError(answer)
+    return (time.perf_counter() - begin) / times
