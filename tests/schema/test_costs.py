@@ -49,7 +49,7 @@ def test_what_clients_need_is_cheap_enough(read: Ask, db: None, query: str) -> N
 @pytest.mark.parametrize(
     "query",
     [
-        "{ " + " ".join(f"a{index}: events {{ totalCount }}" for index in range(5)) + " }",
+        "{ " + " ".join(f"a{index}: events {{ totalCount }}" for index in range(8)) + " }",
         "{ " + " ".join(f"a{index}: events(first: 100) {{ edges {{ node {{ id }} }} }}" for index in range(9)) + " }",
         '{ userTotalWatchTime(username: "ada") { '
         + " ".join(f"a{index}: watchTimes(first: 100) {{ pageInfo {{ hasNextPage }} }}" for index in range(20))
