@@ -66,8 +66,8 @@ class Migration(migrations.Migration):
                 ('at', models.IntegerField(help_text='The moment that it reached, in seconds into the movie.')),
                 ('occurred_at', models.DateTimeField(help_text='When it was watched.')),
                 ('received_at', models.DateTimeField(help_text='When it was counted.')),
-                ('user', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='events', to=settings.AUTH_USER_MODEL)),
-                ('movie', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='events', to='watchtime.movie')),
+                ('user', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='events', to=settings.AUTH_USER_MODEL)),
+                ('movie', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='events', to='watchtime.movie')),
             ],
         ),
         migrations.CreateModel(
