@@ -1,4 +1,4 @@
-"""Runs the programs of docs/graphql.md from the page."""
+"""Runs the programs of the README, and the one command of docs/graphql.md, from the page."""
 
 import json
 import re
@@ -11,12 +11,12 @@ import pytest
 from tests.clients.conftest import Node, Total
 from tests.services import ROOT, require_program
 
-PAGE = (ROOT / "docs" / "graphql.md").read_text()
+PAGES = {name: ROOT / page for name, page in (("python", "README.md"), ("js", "README.md"), ("sh", "docs/graphql.md"))}
 RELAY = {"src": ".", "schema": "schema.graphql", "language": "javascript"}
 
 
 def snippets(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
+    return re.findall(rf"```{language}\n(.*?)```", PAGES[language].read_text(), re.DOTALL)
 
 
 def promised(program: str) -> str:
