@@ -2,6 +2,9 @@
 
 import re
 import signal
+import sqlite3
+import time
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -39,6 +42,28 @@ def test_a_signal_finishes_the_batch_in_hand(
     counted = count(url, "watchtime_event")
     assert counted % 100 == 0
     assert counted + count(url, "broker_message") == 3000, "what was counted was acknowledged"
+
+
+@pytest.mark.parametrize(("signals", "seconds"), [(1, 5), (2, 1)])
+def test_a_database_that_does_not_answer_does_not_hold_it_up(
+    service: Environment, tmp_path: Path, signals: int, seconds: float
+) -> None:
+    publish(service, tmp_path, 10)
+    log = tmp_path / "log"
+    patient = {**service, "PUBLISH_TIMEOUT": "60"}
+    with (
+        closing(sqlite3.connect(tmp_path / "db.sqlite3", isolation_level=None)) as other,
+        log.open("w") as stderr,
+        running(patient, "consume", stderr=stderr) as consumer,
+    ):
+        other.execute("BEGIN IMMEDIATE")
+        wait_for(lambda: "consuming" in log.read_text(), 20, "it consumes")
+        time.sleep(0.5)  # until it waits for the lock
+        for _ in range(signals):
+            consumer.send_signal(signal.SIGTERM)
+            time.sleep(0.2)
+        assert consumer.wait(seconds) == 128 + signal.SIGTERM
+    assert count(service["DATABASE_URL"], "broker_message") == 10
 
 
 def test_work_is_logged_when_nobody_watches(service: Environment, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from watchtime.progress import ConsumerReport
 
 logger = logging.getLogger(__name__)
 
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
 DRAIN_TIMEOUT = 4.0  # seconds
 
 
@@ -44,19 +45,17 @@ class Command(BaseCommand):
 
 
 def _stop_on_signals(stop: threading.Event) -> None:
-    def handle(number: int, _frame: object) -> None:
-        if stop.is_set():
-            _exit(number)
-        stop.set()
-        # The broker or the database may not answer just now.
-        timer = threading.Timer(DRAIN_TIMEOUT, _exit, [number])
-        timer.daemon = True
-        timer.start()
-
-    signal.signal(signal.SIGTERM, handle)
-    signal.signal(signal.SIGINT, handle)
+    """Have a thread wait for the signals: the main thread may be deep in a database that does not answer."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # threads that start from here on inherit it
+    threading.Thread(target=_wait_for_signals, args=(stop,), name="signals", daemon=True).start()
 
 
-def _exit(number: int) -> None:
-    """Stop at once. What is not acknowledged is delivered again, and counted once."""
+def _wait_for_signals(stop: threading.Event) -> None:
+    """Set `stop` at the first signal; at the second, or after the time to drain, end the process.
+
+    What is not acknowledged then is delivered again, and counted once.
+    """
+    number = signal.sigwait(SIGNALS)
+    stop.set()
+    signal.sigtimedwait(SIGNALS, DRAIN_TIMEOUT)
     os._exit(128 + number)
