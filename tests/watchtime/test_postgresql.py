@@ -72,6 +72,20 @@ def test_a_forgotten_connection_is_given_up(database: DatabaseWrapper, proxy: Pr
     assert ask(database, "SELECT 3") == 3
 
 
+def test_the_connections_of_other_threads_are_not_waited_for(database: DatabaseWrapper, proxy: Proxy) -> None:
+    """Each would take as long to be given up, and those who publish together would wait for one after the other."""
+    with closing(ConnectionHandler({"default": database.settings_dict})["default"]) as other:
+        for connection in (database, other):
+            assert ask(connection, "SELECT 1") == 1
+        proxy.forget()
+        assert gives_up(database, "SELECT 2")
+        began = time.monotonic()
+        for connection in (database, other):
+            connection.health_check_enabled, connection.health_check_done = True, False
+            assert ask(connection, "SELECT 3") == 3
+        assert time.monotonic() - began < PATIENCE
+
+
 def test_connecting_to_nobody_is_given_up(database: DatabaseWrapper, proxy: Proxy) -> None:
     proxy.blackhole()
     began = time.monotonic()

@@ -21,7 +21,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
     """Connections on which no statement waits longer than `patience` seconds; as long as it takes when that is None."""
 
     patience: ClassVar[float | None] = None
-    _looked_at = 0.0
+    lost_at: ClassVar[float] = 0.0  # when a connection of this process was last given up
+    _connected_at = _looked_at = 0.0
 
     def get_connection_params(self) -> dict[str, Any]:
         """Have the server, too, give up what the client gave up: its locks would stop everyone else."""
@@ -41,9 +42,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
         A server that goes closes its connections, and that can be read. Django asks the server
         instead, which took a request of one small query half its time. One look a second is
-        enough: no server is back sooner.
+        enough: no server is back sooner. When one connection had to be given up, the older ones
+        of other threads have hardly fared better.
         """
-        if self.connection.closed:
+        if self.connection.closed or self._connected_at < DatabaseWrapper.lost_at:
             return False
         if time.monotonic() < self._looked_at + LOOK_INTERVAL and not self.errors_occurred:
             return True
@@ -54,6 +56,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         """Connect, and limit every wait of the connection from now on."""
+        self._connected_at = time.monotonic()
         connection = super().get_new_connection(conn_params)
         if self.patience is not None:
             connection.wait = partial(_wait, connection, self.patience)
@@ -67,4 +70,5 @@ def _wait(connection: "psycopg.Connection[Any]", patience: float, answer: Any, *
     except psycopg.OperationalError as error:
         if error.sqlstate is None:  # no word of the server's: the answer to this would pass for one to the next
             connection.close()
+            DatabaseWrapper.lost_at = time.monotonic()
         raise
