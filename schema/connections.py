@@ -141,8 +141,7 @@ class Rows:
 
     def count(self) -> int | None:
         """Count up to one more than the setting, so that a table of any size costs the same."""
-        count = self.queryset.order_by()[: settings.GRAPHQL_MAX_COUNT + 1].count()
-        return count if count <= settings.GRAPHQL_MAX_COUNT else None
+        return _unless_too_many(self.queryset.order_by()[: settings.GRAPHQL_MAX_COUNT + 1].count())
 
 
 class Ledger:
@@ -163,8 +162,7 @@ class Ledger:
 
     def count(self) -> int | None:
         """Count up to one more than the setting, so that a ledger of any size costs the same."""
-        count = 0 if self.part is None else count_events(self.part, settings.GRAPHQL_MAX_COUNT + 1)
-        return count if count <= settings.GRAPHQL_MAX_COUNT else None
+        return 0 if self.part is None else _unless_too_many(count_events(self.part, settings.GRAPHQL_MAX_COUNT + 1))
 
 
 class Batch:
@@ -193,8 +191,9 @@ class Batch:
             # The limit is within, so that a movie that everybody watched costs no more than this.
             cursor.execute(f"SELECT {name}_id, COUNT(*) FROM ({part}) AS part GROUP BY {name}_id", params)  # noqa: S608
             counts = dict(cursor.fetchall())
-        too_many = sum(counts.values()) > settings.GRAPHQL_MAX_COUNT
-        return {pk: None if too_many else counts.get(pk, 0) for pk in self.objects}
+        if _unless_too_many(sum(counts.values())) is None:
+            return dict.fromkeys(self.objects)
+        return {pk: counts.get(pk, 0) for pk in self.objects}
 
     def page(self, window: Window) -> dict[Any, list[WatchTime]]:
         """Return the window of every object's watch times, by the object's pk."""
@@ -231,6 +230,10 @@ class WatchTimesOf:
     def count(self) -> int | None:
         """Count for every object of the batch, once."""
         return self.batch.counts[self.parent.pk]
+
+
+def _unless_too_many(count: int) -> int | None:
+    return count if count <= settings.GRAPHQL_MAX_COUNT else None
 
 
 def remember_together(rows: Sequence[Model]) -> None:

@@ -6,11 +6,10 @@ from typing import Annotated, Any, Self
 from uuid import UUID
 
 import strawberry
-from django.conf import settings
 from strawberry import UNSET
 from strawberry.types import get_object_definition
 
-from schema.errors import ApiError, ErrorCode, UserError
+from schema.errors import UserError
 from watchtime.events import InvalidEvent, WatchEvent, publish
 
 _FIELDS = {"occurredAt": "occurred_at"}  # the contract's names, where the graph has others
@@ -98,10 +97,8 @@ class Mutation:
     ) -> PublishEventsPayload:
         """Publish the valid ones of many events.
 
-        Raises ApiError when there are too many, PublishFailed when the broker did not take them.
+        Raises PublishFailed when the broker did not take them. How many they may be is among schema.execution's limits.
         """
-        if len(events) > settings.GRAPHQL_MAX_EVENTS:
-            raise ApiError(ErrorCode.TOO_LARGE, f"events has more than {settings.GRAPHQL_MAX_EVENTS:,} items.")
         accepted, errors = _sort_out(events)
         if accepted:
             publish(accepted)

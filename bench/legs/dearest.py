@@ -16,7 +16,6 @@ from watchtime.models import CustomUser, Movie, WatchTime
 TOTALS = 10  # as one of a user's takes no time to speak of
 SIMPLE = json.dumps({"query": '{ userTotalWatchTime(username: "viewer-1") { username totalWatchTime } }'})
 PUBLISH = "mutation ($e: [EventInput!]!) { publishEvents(events: $e) { ids userErrors { path code message } } }"
-COUNTS = "{ edges { node { watchTimes { totalCount } } } }"
 GOOD = {"user": "viewer-1", "slug": "movie-1", "at": 60, "start": 0, "id": "0191e0b6-5a4c-7000-8000-000000000001"}
 BAD = {"user": "a b", "slug": "a/b", "at": -1, "start": -1, "id": "x", "occurredAt": "y"}
 
