@@ -105,7 +105,7 @@ class Cost(NamedTuple):
 
     def events(self, variables: Variables) -> int:
         """Return how many events the operation publishes with these variables."""
-        return sum(size.items({**self.defaults, **variables}) for size in self.published)
+        return sum(size.items(variables) for size in self.published)
 
 
 def number(node: IntValueNode) -> int:

@@ -1,4 +1,4 @@
-"""How the fields of an operation are executed: within its time, and flat lists without ceremony."""
+"""How the fields of an operation are executed: within its time, and attributes without ceremony."""
 
 from collections.abc import Callable
 from functools import cache, partial
@@ -32,6 +32,12 @@ class TimedExecutor(Executor[Any]):
             raise ApiError(ErrorCode.TIMEOUT, f"The operation took longer than {settings.GRAPHQL_TIMEOUT} seconds.")
         return super().execute_fields(*args)
 
+    def execute_field(self, parent_type: Any, source: Any, details: Any, path: Any, position: Any) -> Any:
+        """Read a field that is an attribute, without making graphql-core's info of it; null is left to graphql-core."""
+        read = _reader(parent_type, details[0].node.name.value)
+        value = read(source) if read else None
+        return value if value is not None else super().execute_field(parent_type, source, details, path, position)
+
     def complete_list_value(self, type_: Any, nodes: Any, info: Any, path: Any, items: Any, position: Any) -> Any:
         """Read a flat list in a loop: objects of which only attributes are asked for, none of them null.
 
@@ -55,7 +61,9 @@ class TimedExecutor(Executor[Any]):
         return None if any(read is None for _, read in readers) else readers  # type: ignore[return-value]
 
 
+@cache
 def _reader(parent: GraphQLObjectType, name: str) -> Reader | None:
+    """Return how a field is read off its object; None when it takes more than an attribute."""
     if name == "__typename":
         return lambda _: parent.name
     field = parent.fields.get(name)

@@ -31,7 +31,8 @@ class Operation:
         if not isinstance(params, dict):
             raise RequestError(400, "The body must be a JSON object.")
         for name, kind, words in _PARAMETERS:
-            if not isinstance(params.get(name), kind | None):
+            value = params.get(name)
+            if value is not None and not isinstance(value, kind):
                 raise RequestError(400, f"{name} must be {words}.")
         return cls(params.get("query"), params.get("variables"), params.get("operationName"), params.get("extensions"))
 

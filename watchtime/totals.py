@@ -7,7 +7,7 @@ raw or not, took Django ten times as long as the database took to answer.
 from collections.abc import Sequence
 from typing import Any
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection
 
 from watchtime.models import CustomUser, Movie, WatchTime
 
@@ -31,14 +31,14 @@ PAIR = """
 def user_total(username: str) -> CustomUser | None:
     """Return the viewer, whose `total_watch_time` is of all movies in seconds; None when unknown."""
     row = _one(VIEWER, username)
-    return CustomUser.from_db(connection.alias, _VIEWER, row) if row else None
+    return CustomUser.from_db(DEFAULT_DB_ALIAS, _VIEWER, row) if row else None
 
 
 def movie_total(*, pk: int | None = None, slug: str | None = None) -> Movie | None:
     """Return the movie, whose `total_watch_time` is by all viewers in seconds; None when unknown."""
     condition, key = _movie(pk, slug)
     row = _one(MOVIE + condition, key)
-    return Movie.from_db(connection.alias, _MOVIE, row) if row else None
+    return Movie.from_db(DEFAULT_DB_ALIAS, _MOVIE, row) if row else None
 
 
 def user_movie_total(username: str, *, movie_pk: int | None = None, movie_slug: str | None = None) -> WatchTime | None:
@@ -47,9 +47,9 @@ def user_movie_total(username: str, *, movie_pk: int | None = None, movie_slug: 
     row = _one(PAIR + condition, username, key)
     if row is None:
         return None
-    pair = WatchTime.from_db(connection.alias, _PAIR, row[:5])
-    pair.user = CustomUser.from_db(connection.alias, _VIEWER, row[5:8])
-    pair.movie = Movie.from_db(connection.alias, _MOVIE, row[8:])
+    pair = WatchTime.from_db(DEFAULT_DB_ALIAS, _PAIR, row[:5])
+    pair.user = CustomUser.from_db(DEFAULT_DB_ALIAS, _VIEWER, row[5:8])
+    pair.movie = Movie.from_db(DEFAULT_DB_ALIAS, _MOVIE, row[8:])
     return pair
 
 
