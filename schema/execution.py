@@ -50,6 +50,13 @@ class Context:
     tokens: int = 0
     events: int = 0
 
+    def spend(self, what: str, number: int) -> None:
+        """Add to what the operations ask for together. Raises TooLarge when that is more than allowed."""
+        limit, total = getattr(settings, f"GRAPHQL_MAX_{what.upper()}"), getattr(self, what) + number
+        if total > limit:
+            raise TooLarge(_TOO_MUCH[what].format(limit))
+        setattr(self, what, total)
+
 
 @dataclass
 class Plan:
@@ -106,17 +113,9 @@ def check(known: Plan, context: Context, operation: Operation) -> None:
     if kind is not OperationType.QUERY and context.request.method == "GET":
         raise RequestError(405, "Mutations need POST.")
     variables = operation.variables or {}
-    _spend(context, "tokens", known.document.token_count)
-    _spend(context, "events", cost.events(variables))
-    _spend(context, "cost", cost.total(variables))
-
-
-def _spend(context: Context, what: str, number: int) -> None:
-    """Add to what the operations of a request ask for together. Raises TooLarge when that is more than allowed."""
-    limit, total = getattr(settings, f"GRAPHQL_MAX_{what.upper()}"), getattr(context, what) + number
-    if total > limit:
-        raise TooLarge(_TOO_MUCH[what].format(limit))
-    setattr(context, what, total)
+    context.spend("tokens", known.document.token_count)
+    context.spend("events", cost.events(variables))
+    context.spend("cost", cost.total(variables))
 
 
 def _execute(document: DocumentNode, context: Context, operation: Operation) -> ExecutionResult:

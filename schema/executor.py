@@ -7,13 +7,24 @@ from time import monotonic
 from typing import Any
 
 from django.conf import settings
-from graphql import GraphQLList, GraphQLObjectType, get_nullable_type, is_enum_type, is_leaf_type, is_list_type
+from graphql import (
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    get_nullable_type,
+    is_enum_type,
+    is_introspection_type,
+    is_leaf_type,
+    is_list_type,
+)
 from graphql.execution import Executor
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 
+from schema.costs import INTROSPECTED
 from schema.errors import ApiError, ErrorCode
 
 Reader = Callable[[Any], Any]
+_ENDS = {ErrorCode.TIMEOUT.name, ErrorCode.TOO_LARGE.name}
 
 
 class TimedExecutor(Executor[Any]):
@@ -23,14 +34,21 @@ class TimedExecutor(Executor[Any]):
         super().__init__(*args, **kwargs)
         self._end = monotonic() + settings.GRAPHQL_TIMEOUT
 
-    def execute_fields(self, *args: Any) -> Any:
+    def execute_fields(self, parent: GraphQLObjectType, source: Any, path: Any, fields: Any, position: Any) -> Any:
         """Execute the fields of an object.
 
-        Raises ApiError when the time is up.
+        Raises ApiError when the time is up, TooLarge when the schema is asked for more of itself than allowed.
         """
         if monotonic() > self._end:
             raise ApiError(ErrorCode.TIMEOUT, f"The operation took longer than {settings.GRAPHQL_TIMEOUT} seconds.")
-        return super().execute_fields(*args)
+        if is_introspection_type(parent):
+            self.context_value.spend("cost", INTROSPECTED * (1 + len(fields)))
+        return super().execute_fields(parent, source, path, fields, position)
+
+    def handle_field_error(self, error: Exception, type_: Any, details: Any, path: Any) -> None:
+        """Leave errors to graphql-core, but end an operation that is used up: field after field would fail."""
+        ended = (getattr(error, "extensions", None) or {}).get("code") in _ENDS
+        super().handle_field_error(error, GraphQLNonNull(get_nullable_type(type_)) if ended else type_, details, path)
 
     def execute_field(self, parent_type: Any, source: Any, details: Any, path: Any, position: Any) -> Any:
         """Read a field that is an attribute, without making graphql-core's info of it; null is left to graphql-core."""
@@ -54,7 +72,7 @@ class TimedExecutor(Executor[Any]):
     def _readers(self, type_: GraphQLList[Any], nodes: Any) -> list[tuple[str, Reader]] | None:
         """Return how each field of a list's objects is read; None when one needs more than its attribute."""
         parent = get_nullable_type(type_.of_type)
-        if not isinstance(parent, GraphQLObjectType) or parent.name.startswith("__"):
+        if not isinstance(parent, GraphQLObjectType) or is_introspection_type(parent):
             return None
         fields = self.collect_subfields(parent, nodes).grouped_field_set
         readers = [(name, _reader(parent, details[0].node.name.value)) for name, details in fields.items()]

@@ -26,7 +26,7 @@ from graphql import (
 )
 
 from schema import costs
-from schema.costs import Cost, Known, Page, Sent, Size
+from schema.costs import Cost, Page, Sent, Size
 from schema.errors import ApiError, ErrorCode
 
 
@@ -179,8 +179,7 @@ class Meter:
     def _items(self, name: str, place: Place, introspection: bool) -> tuple[tuple[Size, ...], int]:
         """Return the lists that a field's selections are under, and what each of them costs."""
         if introspection:
-            number = costs.INTROSPECTED.get(name, 1)
-            return (*place.lists, Known(number)), costs.FIELD_OF_INTROSPECTION
+            return place.lists, 0
         if place.page is not None and name == "edges":
             return (*place.lists, place.page), costs.FIELD
         if place.sent is not None and name == "userErrors":

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from graphql import get_introspection_query
 from pytest_django import Settings
 
-from schema.costs import INTROSPECTED
 from schema.execution import plan
 from schema.limits import lists_of
 from schema.schema import schema
@@ -168,31 +168,38 @@ def test_the_meter_knows_every_list() -> None:
     assert lists_of(schema._schema) == {"users", "movies", "events", "watchTimes"}
 
 
-def test_introspection_works_a_few_times(read: Ask, too_large: Callable[..., str], db: None) -> None:
+def test_introspection_works_but_not_twice_in_a_request(read: Ask, ask: Ask, client: Client, db: None) -> None:
     query = get_introspection_query(True, True, True, True, True, True)
     assert read(query)["__schema"]["types"]
-    again = " ".join(f"a{index}: __schema {{ types {{ ...FullType }} }}" for index in range(3))
-    assert "costs more than" in too_large(query.replace("__schema {", f"{again} __schema {{"))
+    spent_up(ask(query.replace("__schema {", "a: __schema { types { ...FullType } } __schema {")))
+    first, second = client.post("/graphql/", [{"query": query}] * 2, content_type="application/json").json()
+    assert "errors" not in first
+    spent_up(second)
 
 
-def test_introspection_in_circles_is_refused(
-    refused: Callable[..., str], too_large: Callable[..., str], db: None
-) -> None:
-    def circle(turns: int) -> str:
-        return f"{{ __schema {{ types {{ {'fields { type { ' * turns} name {'} }' * turns} }} }} }}"
+@pytest.mark.parametrize(
+    "asked",
+    [
+        '__type(name: "Query") { fields { args { name description type { name kind ofType { name kind } } } } }',
+        "__schema { types { fields { type { fields { type { name kind description } } } } } }",
+        "__schema { types { name enumValues { name description isDeprecated } inputFields { name type { name } } } }",
+    ],
+)
+def test_introspection_costs_what_it_finds(ask: Ask, db: None, asked: str) -> None:
+    """Whatever the document looks at: nobody knows before how many fields and arguments that has."""
+    spent_up(ask("{ " + " ".join(f"a{number}: {asked}" for number in range(30)) + " }"))
 
-    assert refused(circle(3)) == "GRAPHQL_VALIDATION_FAILED"
-    assert "costs more than" in too_large(circle(6))
+
+def spent_up(answer: dict[str, Any]) -> None:
+    (error,) = answer["errors"]
+    assert error["extensions"]["code"] == "TOO_LARGE"
+    assert "costs more than" in error["message"]
+    assert answer["data"] is None
 
 
-def test_the_meter_knows_how_large_the_schema_is() -> None:
-    types = schema._schema.type_map.values()
-    fields = [field for type_ in types for field in getattr(type_, "fields", {}).values()]
-    arguments = [argument for field in fields for argument in getattr(field, "args", ())]
-    values = [value for type_ in types for value in getattr(type_, "values", ())]
-    sizes = {"types": len(types), "fields": len(fields) / len(types), "args": len(arguments) / len(fields)}
-    sizes |= {"enumValues": len(values) / len(types), "directives": len(schema._schema.directives)}
-    assert {name: size for name, size in sizes.items() if size > INTROSPECTED[name]} == {}
+def test_introspection_in_circles_is_refused(refused: Callable[..., str], db: None) -> None:
+    circle = f"{{ __schema {{ types {{ {'fields { type { ' * 3} name {'} }' * 3} }} }} }}"
+    assert refused(circle) == "GRAPHQL_VALIDATION_FAILED"
 
 
 def test_introspection_and_suggestions_can_be_switched_off(ask: Ask, db: None, settings: Settings) -> None:
@@ -215,8 +222,9 @@ def test_validation_stops_after_a_few_errors(ask: Ask, db: None, settings: Setti
 
 def test_an_operation_is_stopped_when_its_time_is_up(ask: Ask, ada: CustomUser, settings: Settings) -> None:
     settings.GRAPHQL_TIMEOUT = -1.0
-    answer = ask('{ userTotalWatchTime(username: "ada") { username } }')
-    assert answer["errors"][0]["extensions"]["code"] == "TIMEOUT"
+    answer = ask('{ userTotalWatchTime(username: "ada") { username } a: userTotalWatchTime(username: "ada") { pk } }')
+    (error,) = answer["errors"]
+    assert error["extensions"]["code"] == "TIMEOUT"
     assert not answer.get("data")
 
 
