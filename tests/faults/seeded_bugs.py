@@ -40,7 +40,7 @@ BUGS = (
             ),
             ("            subscription.acknowledge(batch)\n        self.report", "        self.report"),
         ),
-        f"{FAULTS}/test_consumer.py::test_consumer_killed_at_a_point[received]",
+        f"{FAULTS}/test_consumer.py::test_consumer_killed_at_a_point[before commit]",
     ),
     Bug(
         "no wait for the confirm",
