@@ -8,9 +8,7 @@ from django.conf import settings
 from graphql import ArgumentNode, IntValueNode, ListValueNode, VariableNode
 
 FIELD = 6
-INTROSPECTED = (
-    13  # an object of the schema, or a field of one; counted when executed, as only the schema knows how many
-)
+INTROSPECTED = 13  # an object of the schema, and each field of one; counted while executing
 ROOT_FIELD = 400  # a statement
 ROOT_FIELDS = {"node": 2_000, "publishEvent": 2_000}  # dearer ones
 PAGE = 1_000  # the statements of a list, which the lists under all objects of a page share

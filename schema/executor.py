@@ -1,4 +1,4 @@
-"""How the fields of an operation are executed: within its time, and attributes without ceremony."""
+"""How the fields of an operation are executed: within its limits, and attributes without ceremony."""
 
 from collections.abc import Callable
 from functools import cache, partial
@@ -8,6 +8,7 @@ from typing import Any
 
 from django.conf import settings
 from graphql import (
+    GraphQLError,
     GraphQLList,
     GraphQLNonNull,
     GraphQLObjectType,
@@ -21,14 +22,14 @@ from graphql.execution import Executor
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 
 from schema.costs import INTROSPECTED
-from schema.errors import ApiError, ErrorCode
+from schema.errors import ApiError, ErrorCode, code_of
 
 Reader = Callable[[Any], Any]
-_ENDS = {ErrorCode.TIMEOUT.name, ErrorCode.TOO_LARGE.name}
+_ENDS = {ErrorCode.TIMEOUT, ErrorCode.TOO_LARGE}
 
 
 class TimedExecutor(Executor[Any]):
-    """Executes an operation until its time is up."""
+    """Executes an operation until its time, or what it may cost, is used up."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -47,7 +48,7 @@ class TimedExecutor(Executor[Any]):
 
     def handle_field_error(self, error: Exception, type_: Any, details: Any, path: Any) -> None:
         """Leave errors to graphql-core, but end an operation that is used up: field after field would fail."""
-        ended = (getattr(error, "extensions", None) or {}).get("code") in _ENDS
+        ended = isinstance(error, GraphQLError) and code_of(error) in _ENDS
         super().handle_field_error(error, GraphQLNonNull(get_nullable_type(type_)) if ended else type_, details, path)
 
     def execute_field(self, parent_type: Any, source: Any, details: Any, path: Any, position: Any) -> Any:

@@ -168,6 +168,13 @@ def test_the_meter_knows_every_list() -> None:
     assert lists_of(schema._schema) == {"users", "movies", "events", "watchTimes"}
 
 
+def spent_up(answer: dict[str, Any]) -> None:
+    (error,) = answer["errors"]
+    assert error["extensions"]["code"] == "TOO_LARGE"
+    assert "costs more than" in error["message"]
+    assert answer["data"] is None
+
+
 def test_introspection_works_but_not_twice_in_a_request(read: Ask, ask: Ask, client: Client, db: None) -> None:
     query = get_introspection_query(True, True, True, True, True, True)
     assert read(query)["__schema"]["types"]
@@ -188,13 +195,6 @@ def test_introspection_works_but_not_twice_in_a_request(read: Ask, ask: Ask, cli
 def test_introspection_costs_what_it_finds(ask: Ask, db: None, asked: str) -> None:
     """Whatever the document looks at: nobody knows before how many fields and arguments that has."""
     spent_up(ask("{ " + " ".join(f"a{number}: {asked}" for number in range(30)) + " }"))
-
-
-def spent_up(answer: dict[str, Any]) -> None:
-    (error,) = answer["errors"]
-    assert error["extensions"]["code"] == "TOO_LARGE"
-    assert "costs more than" in error["message"]
-    assert answer["data"] is None
 
 
 def test_introspection_in_circles_is_refused(refused: Callable[..., str], db: None) -> None:
