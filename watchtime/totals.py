@@ -4,10 +4,12 @@ The totals' SQL is written out, and their rows are made by hand: for one small r
 raw or not, took Django ten times as long as the database took to answer.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connection
+from django.utils.functional import SimpleLazyObject
 
 from watchtime.models import CustomUser, Movie, WatchTime
 
@@ -48,9 +50,15 @@ def user_movie_total(username: str, *, movie_pk: int | None = None, movie_slug: 
     if row is None:
         return None
     pair = WatchTime.from_db(DEFAULT_DB_ALIAS, _PAIR, row[:5])
-    pair.user = CustomUser.from_db(DEFAULT_DB_ALIAS, _VIEWER, row[5:8])
-    pair.movie = Movie.from_db(DEFAULT_DB_ALIAS, _MOVIE, row[8:])
+    _relate(pair, "user", partial(CustomUser.from_db, DEFAULT_DB_ALIAS, _VIEWER, row[5:8]))
+    _relate(pair, "movie", partial(Movie.from_db, DEFAULT_DB_ALIAS, _MOVIE, row[8:]))
     return pair
+
+
+def _relate(pair: WatchTime, name: str, make: Callable[[], CustomUser | Movie]) -> None:
+    """Give the pair a related object, which is made when somebody looks at it: who asks for a total need not."""
+    field: Any = WatchTime._meta.get_field(name)
+    field.set_cached_value(pair, SimpleLazyObject(make))
 
 
 def _one(statement: str, *params: int | str) -> Sequence[Any] | None:
