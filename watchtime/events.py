@@ -192,13 +192,11 @@ def _explain(body: bytes) -> Sequence[FieldError]:
 
 def _field_errors(error: ValidationError) -> list[FieldError]:
     details = error.errors(include_url=False, include_context=False, include_input=False)
-    return [
-        FieldError(_printable(detail["loc"][0]) if detail["loc"] else "event", detail["type"], detail["msg"])
-        for detail in details[:MAX_REPORTED_ERRORS]
-    ]
+    return [_field_error(detail["loc"][:1], detail["type"], detail["msg"]) for detail in details[:MAX_REPORTED_ERRORS]]
 
 
-@lru_cache(maxsize=64)
-def _printable(name: int | str) -> str:
-    """Return a field's name as the sender wrote it, safe to log and store: unknown names can be anything."""
-    return ascii(name)[1:-1][:MAX_REPORTED_NAME] if isinstance(name, str) else str(name)
+@lru_cache(maxsize=64)  # a batch of invalid events has the same errors again and again
+def _field_error(place: tuple[int | str, ...], code: str, message: str) -> FieldError:
+    """Return an error with the field's name as the sender wrote it, safe to log and store: it can be anything."""
+    name = place[0] if place else "event"
+    return FieldError(ascii(name)[1:-1][:MAX_REPORTED_NAME] if isinstance(name, str) else str(name), code, message)
