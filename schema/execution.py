@@ -1,13 +1,12 @@
 """How an operation is executed: planned once for its document, then run within its limits.
 
-This calls graphql-core, as Strawberry's `execute_sync` does after five rounds of
-extension hooks that cost as much as a small query; nothing here needs them.
+Strawberry's `execute_sync` takes an operation through five rounds of extension hooks, which
+cost as much as a small query and of which nothing here has a use.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -18,14 +17,16 @@ from graphql import (
     NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
     OperationType,
-    execute,
+    get_variable_values,
     specified_rules,
     validate,
 )
+from graphql.execution.values import VariableValues
 
+from schema.compiler import Compiler, Complete
 from schema.costs import Cost
 from schema.errors import ErrorCode, RequestError
-from schema.executor import TimedExecutor
+from schema.executor import Execution
 from schema.limits import Meter, TooLarge, lists_of, parse_document
 from schema.persisted import remember, with_document
 from schema.request import Operation
@@ -38,7 +39,6 @@ _TOO_MUCH = {
     "events": "The operation publishes more than {:,} events.",
     "cost": "The operation costs more than {:,}; ask for fewer items.",
 }
-_SYNCHRONOUS: Any = {"is_awaitable": lambda _: False, "is_async_iterable": lambda _: False}
 
 
 @dataclass
@@ -59,19 +59,29 @@ class Context:
 
 
 @dataclass
+class Planned:
+    """An operation of a document, with what is known of it before it is executed."""
+
+    node: OperationDefinitionNode
+    cost: Cost
+    compiled: Complete | None = None  # where it is the same at each execution
+
+
+@dataclass
 class Plan:
-    """What is known of a document before it is executed."""
+    """What is known of a document."""
 
     document: DocumentNode
-    operations: Mapping[str | None, tuple[OperationType, Cost]]
+    operations: Mapping[str | None, Planned]
+    has_directives: bool
 
     @cached_property
     def errors(self) -> tuple[GraphQLError, ...]:
         """What is wrong with the document, found once, and only when it is not refused for what it costs."""
         return _invalid(self.document)
 
-    def operation(self, name: str | None) -> tuple[OperationType, Cost]:
-        """Return the type and the cost of the operation to execute.
+    def operation(self, name: str | None) -> Planned:
+        """Return the operation to execute.
 
         Raises RequestError when it is not clear which one is meant.
         """
@@ -81,6 +91,15 @@ class Plan:
         if name not in self.operations:
             raise RequestError(400, "The document has no such operation; name one of its operations.")
         return self.operations[name]
+
+    def compiled(self, operation: Planned, variables: VariableValues) -> Complete:
+        """Return what makes the operation's data, compiled once unless directives ask for other fields each time."""
+        if operation.compiled is not None:
+            return operation.compiled
+        compiled = Compiler(GRAPH, self.document, variables).operation(operation.node)
+        if not self.has_directives:
+            operation.compiled = compiled
+        return compiled
 
 
 def run(context: Context, operation: Operation) -> ExecutionResult:
@@ -101,35 +120,31 @@ def run(context: Context, operation: Operation) -> ExecutionResult:
     if known.errors:
         return ExecutionResult(None, list(known.errors))
     remember(operation)
-    return _execute(known.document, context, operation)
+    return _execute(known, context, operation)
 
 
 def check(known: Plan, context: Context, operation: Operation) -> None:
     """Raise TooLarge when an operation exceeds a limit, RequestError when it may not come by GET."""
-    kind, cost = known.operation(operation.name)
+    planned = known.operation(operation.name)
     for name, value in (operation.variables or {}).items():
         if isinstance(value, list) and len(value) > settings.GRAPHQL_MAX_EVENTS:  # before each item is coerced
             raise TooLarge(f"{name} has more than {settings.GRAPHQL_MAX_EVENTS:,} items.")
-    if kind is not OperationType.QUERY and context.request.method == "GET":
+    if planned.node.operation is not OperationType.QUERY and context.request.method == "GET":
         raise RequestError(405, "Mutations need POST.")
     variables = operation.variables or {}
     context.spend("tokens", known.document.token_count)
-    context.spend("events", cost.events(variables))
-    context.spend("cost", cost.total(variables))
+    context.spend("events", planned.cost.events(variables))
+    context.spend("cost", planned.cost.total(variables))
 
 
-def _execute(document: DocumentNode, context: Context, operation: Operation) -> ExecutionResult:
-    result: Any = execute(
-        GRAPH,
-        document,
-        variable_values=operation.variables,
-        operation_name=operation.name,
-        context_value=context,
-        executor_class=TimedExecutor,
-        max_coercion_errors=settings.GRAPHQL_MAX_ERRORS,
-        **_SYNCHRONOUS,
+def _execute(known: Plan, context: Context, operation: Operation) -> ExecutionResult:
+    planned = known.operation(operation.name)
+    variables = get_variable_values(
+        GRAPH, planned.node.variable_definitions or (), operation.variables or {}, settings.GRAPHQL_MAX_ERRORS
     )
-    return ExecutionResult(result.data, result.errors)
+    if isinstance(variables, list):
+        return ExecutionResult(None, variables)
+    return Execution(context, variables).run(known.compiled(planned, variables))
 
 
 @lru_cache(maxsize=CACHED_DOCUMENTS)
@@ -141,9 +156,9 @@ def plan(query: str) -> Plan:
     document = parse_document(query)
     meter = Meter(document, lists_of(GRAPH))
     nodes = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
-    operations = {node.name.value if node.name else None: (node.operation, meter.measure(node)) for node in nodes}
+    operations = {node.name.value if node.name else None: Planned(node, meter.measure(node)) for node in nodes}
     meter.measure_unused()
-    return Plan(document, operations)
+    return Plan(document, operations, meter.has_directives)
 
 
 def _invalid(document: DocumentNode) -> tuple[GraphQLError, ...]:

@@ -104,6 +104,11 @@ class Meter:
         }
         return Cost(dict(self._costs), tuple(self._published), defaults)
 
+    @property
+    def has_directives(self) -> bool:
+        """Whether what was measured has any, so that what it asks for may depend on variables."""
+        return self._counts["directives"] > 0
+
     def measure_unused(self) -> None:
         """Measure the fragments that no operation spreads, which are validated all the same.
 

@@ -7,7 +7,6 @@ from uuid import UUID
 
 import strawberry
 from strawberry import UNSET
-from strawberry.types import get_object_definition
 
 from schema.errors import UserError
 from watchtime.events import InvalidEvent, WatchEvent, publish
@@ -47,10 +46,6 @@ class EventInput:
         """
         fields = {_FIELDS.get(name, name): value for name, value in self.sent.items() if value is not None}
         return WatchEvent.from_fields(fields)
-
-
-# Strawberry would convert each field by itself, which took as long as the rest of a mutation; the contract checks them.
-get_object_definition(EventInput, strict=True).from_input = lambda _kind, sent, _context: EventInput.keep(sent)
 
 
 @strawberry.type(description="What became of an event.")
