@@ -34,10 +34,10 @@ from schema.schema import schema
 
 GRAPH = schema._schema
 CACHED_DOCUMENTS = 256
-_TOO_MUCH = {
-    "tokens": "The documents of the batch have more than {:,} tokens.",
-    "events": "The operation publishes more than {:,} events.",
-    "cost": "The operation costs more than {:,}; ask for fewer items.",
+_LIMITS = {
+    "tokens": ("GRAPHQL_MAX_TOKENS", "The documents of the batch have more than {:,} tokens."),
+    "events": ("GRAPHQL_MAX_EVENTS", "The operation publishes more than {:,} events."),
+    "cost": ("GRAPHQL_MAX_COST", "The operation costs more than {:,}; ask for fewer items."),
 }
 
 
@@ -52,9 +52,10 @@ class Context:
 
     def spend(self, what: str, number: int) -> None:
         """Add to what the operations ask for together. Raises TooLarge when that is more than allowed."""
-        limit, total = getattr(settings, f"GRAPHQL_MAX_{what.upper()}"), getattr(self, what) + number
+        setting, message = _LIMITS[what]
+        limit, total = getattr(settings, setting), getattr(self, what) + number
         if total > limit:
-            raise TooLarge(_TOO_MUCH[what].format(limit))
+            raise TooLarge(message.format(limit))
         setattr(self, what, total)
 
 
