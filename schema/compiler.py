@@ -128,22 +128,17 @@ class Compiler:
 
     def _value(self, type_: Any, nodes: list[FieldNode], name: str) -> Complete:
         """Return what makes an answer of a value, which raises where something is wrong with it."""
+        if is_leaf_type(get_nullable_type(type_)):
+            return _leaf(type_, name)
         complete, nullable = self._present(get_nullable_type(type_), nodes, name), not is_non_null_type(type_)
 
         def complete_value(value: Any, execution: Execution, place: Place) -> Any:
-            if value is not None:
-                return complete(value, execution, place)
-            if nullable:
-                return None
-            raise TypeError(f"Cannot return null for non-nullable field {name}.")
+            return _null(nullable, name) if value is None else complete(value, execution, place)
 
         return complete_value
 
     def _present(self, type_: Any, nodes: list[FieldNode], name: str) -> Complete:
-        """Return what makes an answer of a value that is not null."""
-        if is_leaf_type(type_):
-            coerce = _coerce(type_)
-            return lambda value, _execution, _place: coerce(value)
+        """Return what makes an answer of a list or an object that is not null."""
         if is_list_type(type_):
             return self._list(type_.of_type, nodes, name)
         selections = [node.selection_set for node in nodes if node.selection_set]
@@ -187,8 +182,7 @@ class Compiler:
         definition: StrawberryField | None = field.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
         if definition is None or not definition.is_basic_field:
             return self._resolver(parent, field, key, nodes)
-        attribute = attrgetter(getattr(definition, "django_name", None) or definition.python_name)
-        return lambda source, _execution: attribute(source)
+        return _attribute(getattr(definition, "django_name", None) or definition.python_name)
 
     def _resolver(self, parent: GraphQLObjectType, field: GraphQLField, key: str, nodes: list[FieldNode]) -> Get:
         """Return a getter that calls a resolver; its info says what is known before the execution."""
@@ -201,6 +195,24 @@ class Compiler:
         return lambda source, execution: resolve(source, info, **get_argument_values(field, node, execution.variables))
 
 
+@cache  # as is what follows: documents have a great many leaves, of the few that the schema has
+def _attribute(name: str) -> Get:
+    attribute = attrgetter(name)
+    return lambda source, _execution: attribute(source)
+
+
+@cache
+def _leaf(type_: Any, name: str) -> Complete:
+    coerce, nullable = _coerce(get_nullable_type(type_)), not is_non_null_type(type_)
+    return lambda value, _execution, _place: _null(nullable, name) if value is None else coerce(value)
+
+
+def _null(nullable: bool, name: str) -> None:
+    if not nullable:
+        raise TypeError(f"Cannot return null for non-nullable field {name}.")
+
+
+@cache
 def _coerce(type_: Any) -> Callable[[Any], Any]:
     """Return what makes JSON of a scalar's or an enum's value."""
     coerce: Callable[[Any], Any] = type_.coerce_output_value

@@ -33,7 +33,7 @@ from schema.request import Operation
 from schema.schema import schema
 
 GRAPH = schema._schema
-CACHED_DOCUMENTS = 256
+CACHED_DOCUMENTS = 256  # each up to a megabyte, which only documents at the limits take
 _LIMITS = {
     "tokens": ("GRAPHQL_MAX_TOKENS", "The documents of the batch have more than {:,} tokens."),
     "events": ("GRAPHQL_MAX_EVENTS", "The operation publishes more than {:,} events."),
