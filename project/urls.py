@@ -7,6 +7,7 @@ from project.middleware import ADMIN
 from schema.legacy import urls as legacy
 from schema.view import graphql
 
+handler400 = "schema.view.bad_request"
 handler404 = "schema.legacy.not_found"
 
 urlpatterns = [

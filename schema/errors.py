@@ -50,6 +50,14 @@ class RequestError(ApiError):
         self.status = status
 
 
+class Failure(RequestError):
+    """What no client can have caused, outside of any field."""
+
+    def __init__(self, cause: Exception) -> None:
+        super().__init__(500, "", ErrorCode.INTERNAL_SERVER_ERROR)
+        self.original_error = cause
+
+
 class BadUserInput(ApiError):
     """The client sent a value that cannot be right."""
 

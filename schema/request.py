@@ -89,12 +89,17 @@ def _origin(url: str) -> str:
 
 
 def _body(request: HttpRequest) -> bytes:
-    limit = settings.GRAPHQL_MAX_BODY
-    declared = request.META.get("CONTENT_LENGTH") or "0"
-    body = b"" if declared.isdecimal() and int(declared[:20]) > limit else request.read(limit + 1)
+    limit, declared = settings.GRAPHQL_MAX_BODY, request.META.get("CONTENT_LENGTH") or "0"
+    body = b"" if declared.isdecimal() and int(declared[:20]) > limit else _stream(request).read(limit + 1)
     if (not body and declared != "0") or len(body) > limit:
         raise RequestError(413, f"The body must have at most {limit:,} bytes.", ErrorCode.TOO_LARGE)
     return body
+
+
+def _stream(request: HttpRequest) -> Any:
+    """Return what to read the body from. Django reads none of a body in chunks, whose length nobody declares."""
+    ends = "HTTP_TRANSFER_ENCODING" in request.META and request.META.get("wsgi.input_terminated")
+    return request.META["wsgi.input"] if ends else request
 
 
 def _decode(body: bytes | str) -> object:

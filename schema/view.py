@@ -3,11 +3,12 @@
 import json
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
 from graphql import ExecutionResult
 
-from schema.errors import RequestError, public
+from schema.errors import Failure, RequestError, public
 from schema.execution import Context, run
 from schema.explorer import explorer
 from schema.request import Operation, read
@@ -33,6 +34,15 @@ def graphql(request: HttpRequest) -> HttpResponseBase:
         return _answer(request, _shape(run(Context(request), operations)))
     except RequestError as error:
         return _refusal(request, error)
+    except Exception as error:
+        return _refusal(request, Failure(error))
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer for what Django refuses before any view, such as a Host that is not ours: the site's handler400."""
+    if request.path_info == reverse(graphql):
+        return _refusal(request, RequestError(400, "The service does not take such a request."))
+    return JsonResponse({"detail": "Bad request"}, status=400)
 
 
 def _execute_batch(request: HttpRequest, operations: list[Operation]) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -9,6 +10,8 @@ from django.http import HttpResponse
 from django.test import Client
 from pytest_django import Settings
 
+from schema import execution
+from schema.request import Operation
 from tests.schema.conftest import Ask
 from watchtime import totals
 from watchtime.models import CustomUser
@@ -134,6 +137,20 @@ def test_a_body_that_lies_about_its_length_is_refused(client: Client, settings: 
     assert client.generic("POST", "/graphql/", body, "application/json", CONTENT_LENGTH="").status_code in (400, 413)
 
 
+def test_a_body_in_chunks_is_read_to_its_end(client: Client, settings: Settings) -> None:
+    body = json.dumps(HELLO).encode()
+    headers = {"HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": "", "wsgi.input_terminated": True}
+
+    def send() -> Any:
+        extra = {**headers, "wsgi.input": BytesIO(body)}
+        return client.generic("POST", "/graphql/", "{}", "application/json", **extra)
+
+    assert send().json() == ANSWER
+    settings.GRAPHQL_MAX_BODY = len(body) - 1
+    refused = send()
+    assert (refused.status_code, code_of(refused)) == (413, "TOO_LARGE")
+
+
 @pytest.mark.parametrize(
     "content_type",
     [
@@ -193,6 +210,30 @@ def test_an_unexpected_exception_is_masked_and_logged_with_its_id(
     assert error["extensions"]["requestId"] in record.getMessage()
     assert record.exc_info is not None
     assert "hunter2" in str(record.exc_info[1])
+
+
+def test_a_failure_before_any_field_is_masked_and_logged_too(
+    client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(operation: Operation) -> Operation:
+        raise ConnectionError("cache.internal:6379 is away")
+
+    monkeypatch.setattr(execution, "with_document", fail)
+    with caplog.at_level(logging.ERROR):
+        response = client.post("/graphql/", HELLO, content_type="application/json")
+    assert (response.status_code, code_of(response)) == (500, "INTERNAL_SERVER_ERROR")
+    assert b"cache.internal" not in response.content
+    (record,) = [record for record in caplog.records if record.name == "schema.errors"]
+    assert response.json()["errors"][0]["extensions"]["requestId"] in record.getMessage()
+    assert record.exc_info is not None
+    assert "cache.internal" in str(record.exc_info[1])
+
+
+def test_a_foreign_host_is_refused_in_json(client: Client) -> None:
+    response = client.post("/graphql/", HELLO, content_type="application/json", headers={"Host": "evil.example"})
+    assert (response.status_code, code_of(response)) == (400, "BAD_REQUEST")
+    response = client.get("/users/ada/total-watch-time/", headers={"Host": "evil.example"})
+    assert (response.status_code, response.json()) == (400, {"detail": "Bad request"})
 
 
 def test_long_input_is_not_echoed(ask: Ask) -> None:
