@@ -5,13 +5,13 @@ from django.urls import path
 
 from project.middleware import ADMIN
 from schema.legacy import urls as legacy
-from schema.view import graphql
+from schema.view import PATH, graphql
 
 handler400 = "schema.view.bad_request"
 handler404 = "schema.legacy.not_found"
 
 urlpatterns = [
-    path("graphql/", graphql, name="graphql"),
+    path(PATH, graphql, name="graphql"),
     path(ADMIN[1:], admin.site.urls),
     path("", legacy),
 ]

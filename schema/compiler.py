@@ -18,6 +18,7 @@ from graphql import (
     FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLAbstractType,
+    GraphQLError,
     GraphQLField,
     GraphQLIncludeDirective,
     GraphQLObjectType,
@@ -43,14 +44,18 @@ from graphql.pyutils import Path
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.field import StrawberryField
 
-from schema.executor import Execution, Place
+from schema.errors import ErrorCode
+from schema.executor import Execution, Position
 
 Get = Callable[[Any, Execution], Any]  # the value of a field of an object
-Complete = Callable[[Any, Execution, Place], Any]  # the answer that is made of a value
+Complete = Callable[[Any, Execution, Position], Any]  # the answer that is made of a value
 
 
 class Compiler:
-    """Compiles an operation of a document, whose directives may depend on the values of its variables."""
+    """Compiles an operation of a document, each object's fields when the first such object comes.
+
+    Only directives look at the variables. What is compiled of a document without any serves every execution.
+    """
 
     def __init__(self, schema: GraphQLSchema, document: DocumentNode, variables: VariableValues) -> None:
         self._schema = schema
@@ -65,14 +70,19 @@ class Compiler:
         return self._object(cast("GraphQLObjectType", root), [node.selection_set])
 
     def _object(self, type_: GraphQLObjectType, selections: Sequence[SelectionSetNode]) -> Complete:
-        fields = [(key, self._field(type_, key, nodes)) for key, nodes in self._collect(type_, selections).items()]
-        introspected = 1 + len(fields) if is_introspection_type(type_) else 0
+        is_of_schema = is_introspection_type(type_)
+        fields: list[tuple[str, Complete]] = []
 
-        def complete(source: Any, execution: Execution, place: Place) -> Any:
-            execution.go_on(introspected)
-            return {key: read(source, execution, place) for key, read in fields}
+        def complete(source: Any, execution: Execution, position: Position) -> Any:
+            nonlocal fields
+            fields = fields or self._fields(type_, selections)
+            execution.enter(1 + len(fields) if is_of_schema else 0)
+            return {key: read(source, execution, position) for key, read in fields}
 
         return complete
+
+    def _fields(self, type_: GraphQLObjectType, selections: Sequence[SelectionSetNode]) -> list[tuple[str, Complete]]:
+        return [(key, self._field(type_, key, nodes)) for key, nodes in self._collect(type_, selections).items()]
 
     def _collect(self, type_: GraphQLObjectType, selections: Sequence[SelectionSetNode]) -> dict[str, list[FieldNode]]:
         """Return the fields that are asked of an object, by their names in the answer."""
@@ -85,7 +95,7 @@ class Compiler:
     def _flatten(
         self, type_: GraphQLObjectType, nodes: Iterable[SelectionNode], spread: set[str]
     ) -> Iterator[FieldNode]:
-        """Yield the fields, and those of fragments in their place; a fragment that was spread is not again."""
+        """Yield the fields, and those of fragments in their position; a fragment that was spread is not again."""
         for node in filter(self._is_included, nodes):
             if isinstance(node, FieldNode):
                 yield node
@@ -100,9 +110,11 @@ class Compiler:
     def _is_included(self, node: SelectionNode) -> bool:
         if not node.directives:
             return True
-        skip = get_directive_values(GraphQLSkipDirective, node, self._variables)
-        include = get_directive_values(GraphQLIncludeDirective, node, self._variables)
-        return not (skip and skip["if"]) and not (include and not include["if"])
+        skip = _coerced(get_directive_values, GraphQLSkipDirective, node, self._variables)
+        if skip and skip["if"]:
+            return False
+        include = _coerced(get_directive_values, GraphQLIncludeDirective, node, self._variables)
+        return not include or bool(include["if"])
 
     def _applies(self, node: InlineFragmentNode | FragmentDefinitionNode, type_: GraphQLObjectType) -> bool:
         if node.type_condition is None:
@@ -117,12 +129,12 @@ class Compiler:
         complete = self._value(field.type, nodes, f"{parent}.{name}")
         nullable = not is_non_null_type(field.type)
 
-        def read(source: Any, execution: Execution, above: Place) -> Any:
-            place = (above, key)
+        def read(source: Any, execution: Execution, above: Position) -> Any:
+            position = (above, key)
             try:
-                return complete(get(source, execution), execution, place)
+                return complete(get(source, execution), execution, position)
             except Exception as error:
-                return execution.fail(error, nodes, place, nullable)
+                return execution.fail(error, nodes, position, nullable)
 
         return read
 
@@ -132,8 +144,8 @@ class Compiler:
             return _leaf(type_, name)
         complete, nullable = self._present(get_nullable_type(type_), nodes, name), not is_non_null_type(type_)
 
-        def complete_value(value: Any, execution: Execution, place: Place) -> Any:
-            return _null(nullable, name) if value is None else complete(value, execution, place)
+        def complete_value(value: Any, execution: Execution, position: Position) -> Any:
+            return _null(nullable, name) if value is None else complete(value, execution, position)
 
         return complete_value
 
@@ -147,31 +159,31 @@ class Compiler:
     def _list(self, type_: Any, nodes: list[FieldNode], name: str) -> Complete:
         complete, nullable = self._value(type_, nodes, name), not is_non_null_type(type_)
 
-        def item(value: Any, execution: Execution, place: Place) -> Any:
+        def item(value: Any, execution: Execution, position: Position) -> Any:
             try:
-                return complete(value, execution, place)
+                return complete(value, execution, position)
             except Exception as error:
-                return execution.fail(error, nodes, place, nullable)
+                return execution.fail(error, nodes, position, nullable)
 
-        def complete_items(values: Any, execution: Execution, place: Place) -> Any:
-            return [item(value, execution, (place, index)) for index, value in enumerate(values)]
+        def complete_items(values: Any, execution: Execution, position: Position) -> Any:
+            return [item(value, execution, (position, index)) for index, value in enumerate(values)]
 
         if not is_leaf_type(get_nullable_type(type_)):
             return complete_items
         # Without ceremony: a thousand events can have six thousand errors, whose paths are such lists.
         coerce = _coerce(get_nullable_type(type_))
-        return lambda values, execution, place: (
-            complete_items(values, execution, place) if None in values else [coerce(value) for value in values]
+        return lambda values, execution, position: (
+            complete_items(values, execution, position) if None in values else [coerce(value) for value in values]
         )
 
     def _abstract(self, type_: GraphQLAbstractType, selections: Sequence[SelectionSetNode]) -> Complete:
         """Return what completes an object of any of the types that stand behind an interface."""
         objects = [(each, self._object(each, selections)) for each in self._schema.get_possible_types(type_)]
 
-        def complete(value: Any, execution: Execution, place: Place) -> Any:
+        def complete(value: Any, execution: Execution, position: Position) -> Any:
             for each, complete_object in objects:
                 if each.is_type_of is not None and each.is_type_of(value, cast("Any", None)):
-                    return complete_object(value, execution, place)
+                    return complete_object(value, execution, position)
             raise TypeError(f"{type(value).__name__} is no type of {type_}.")
 
         return complete
@@ -186,13 +198,30 @@ class Compiler:
 
     def _resolver(self, parent: GraphQLObjectType, field: GraphQLField, key: str, nodes: list[FieldNode]) -> Get:
         """Return a getter that calls a resolver; its info says what is known before the execution."""
-        unknown: list[Any] = [None] * 8
-        path = Path(None, key, parent.name)
-        info = GraphQLResolveInfo(nodes[0].name.value, nodes, field.type, parent, path, self._schema, *unknown)
+        known: dict[str, Any] = {
+            "field_name": nodes[0].name.value,
+            "field_nodes": nodes,
+            "return_type": field.type,
+            "parent_type": parent,
+            "path": Path(None, key, parent.name),
+            "schema": self._schema,
+        }
+        info: Any = GraphQLResolveInfo(**{**dict.fromkeys(GraphQLResolveInfo._fields), **known})
         resolve, node = _direct(field) or cast("Callable[..., Any]", field.resolve), nodes[0]
         if not field.args:
             return lambda source, _execution: resolve(source, info)
-        return lambda source, execution: resolve(source, info, **get_argument_values(field, node, execution.variables))
+        return lambda source, execution: resolve(
+            source, info, **_coerced(get_argument_values, field, node, execution.variables)
+        )
+
+
+def _coerced(coerce: Callable[..., Any], *arguments: Any) -> Any:
+    """Return what a client gave to a field or a directive. Raises GraphQLError, as bad input, for a wrong value."""
+    try:
+        return coerce(*arguments)
+    except GraphQLError as error:
+        error.extensions = {"code": ErrorCode.BAD_USER_INPUT.name}
+        raise
 
 
 @cache  # as is what follows: documents have a great many leaves, of the few that the schema has
@@ -204,7 +233,7 @@ def _attribute(name: str) -> Get:
 @cache
 def _leaf(type_: Any, name: str) -> Complete:
     coerce, nullable = _coerce(get_nullable_type(type_)), not is_non_null_type(type_)
-    return lambda value, _execution, _place: _null(nullable, name) if value is None else coerce(value)
+    return lambda value, _execution, _position: _null(nullable, name) if value is None else coerce(value)
 
 
 def _null(nullable: bool, name: str) -> None:

@@ -8,7 +8,9 @@ from django.conf import settings
 from graphql import ArgumentNode, IntValueNode, ListValueNode, VariableNode
 
 FIELD = 6
-INTROSPECTED = 13  # an object of the schema, and each field of one; counted while executing. Nobody asks twice
+INTROSPECTED = (
+    13  # an object of the schema, and each field of one; counted while executing; dear, for no client needs it twice
+)
 ROOT_FIELD = 400  # a statement
 ROOT_FIELDS = {"node": 2_000, "publishEvent": 2_000}  # dearer ones
 PAGE = 1_000  # the statements of a list, which the lists under all objects of a page share
@@ -22,7 +24,7 @@ FIELD_OF_ERRORS = 7  # of an event, which can have six errors
 INTROSPECTION = frozenset({"__schema", "__type"})
 PUBLICATIONS = frozenset({"publishEvent", "publishEvents"})
 MAX_INT = 2**31 - 1
-Variables = Mapping[str, Any]
+Variables = Mapping[str, Any]  # their values as the fields get them: coerced, and with defaults
 
 
 class Page(NamedTuple):
@@ -38,10 +40,10 @@ class Page(NamedTuple):
         return cls((*names, *(number(value) for value in values if isinstance(value, IntValueNode))))
 
     def items(self, variables: Variables) -> int:
-        """Return how many items the page can have; one larger than allowed is refused later, as bad input."""
+        """Return how many items the page can have; a size that is not allowed is refused later, as bad input."""
         given = [variables.get(value) if isinstance(value, str) else value for value in self.values]
-        numbers = [number for number in given if isinstance(number, int)]
-        return min(max(numbers, default=settings.GRAPHQL_PAGE_SIZE), settings.GRAPHQL_MAX_PAGE_SIZE)
+        largest = max((number for number in given if number is not None), default=settings.GRAPHQL_PAGE_SIZE)
+        return min(max(largest, 0), settings.GRAPHQL_MAX_PAGE_SIZE)
 
 
 class Sent(NamedTuple):
@@ -69,16 +71,14 @@ Size = Page | Sent
 
 
 class Cost(NamedTuple):
-    """What an operation costs under which lists, what it publishes, and the variables' defaults."""
+    """What an operation costs under which lists, and what it publishes."""
 
     parts: Mapping[tuple[Size, ...], int]
     published: tuple[Sent, ...]
-    defaults: Variables
 
     def total(self, variables: Variables) -> int:
         """Return what the operation costs with these variables."""
-        values = {**self.defaults, **variables}
-        return int(sum(cost * prod(size.items(values) for size in sizes) for sizes, cost in self.parts.items()))
+        return int(sum(cost * prod(size.items(variables) for size in sizes) for sizes, cost in self.parts.items()))
 
     def events(self, variables: Variables) -> int:
         """Return how many events the operation publishes with these variables."""

@@ -43,19 +43,20 @@ class ApiError(GraphQLError):
 
 
 class RequestError(ApiError):
-    """A request that is refused before its document is looked at, with the HTTP status that says so."""
+    """A request, or an operation of a batch, that is not executed, with the HTTP status that says so."""
 
     def __init__(self, status: int, message: str, code: ErrorCode = ErrorCode.BAD_REQUEST) -> None:
         super().__init__(code, message)
         self.status = status
 
 
-class Failure(RequestError):
-    """What no client can have caused, outside of any field."""
-
-    def __init__(self, cause: Exception) -> None:
-        super().__init__(500, "", ErrorCode.INTERNAL_SERVER_ERROR)
-        self.original_error = cause
+def refusal_for(error: Exception) -> RequestError:
+    """Return an error outside of any field as clients may see it: itself, or a failure of the service's."""
+    if isinstance(error, RequestError):
+        return error
+    failure = RequestError(500, "", ErrorCode.INTERNAL_SERVER_ERROR)
+    failure.original_error = error
+    return failure
 
 
 class BadUserInput(ApiError):

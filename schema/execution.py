@@ -33,6 +33,7 @@ from schema.request import Operation
 from schema.schema import schema
 
 GRAPH = schema._schema
+NO_VARIABLES = VariableValues({}, {})
 CACHED_DOCUMENTS = 256  # each up to a megabyte, which only documents at the limits take
 _LIMITS = {
     "tokens": ("GRAPHQL_MAX_TOKENS", "The documents of the batch have more than {:,} tokens."),
@@ -65,7 +66,7 @@ class Planned:
 
     node: OperationDefinitionNode
     cost: Cost
-    compiled: Complete | None = None  # where it is the same at each execution
+    compiled: Complete | None = None
 
 
 @dataclass
@@ -78,7 +79,7 @@ class Plan:
 
     @cached_property
     def errors(self) -> tuple[GraphQLError, ...]:
-        """What is wrong with the document, found once, and only when it is not refused for what it costs."""
+        """What is wrong with the document, found once, and only when it is not refused before."""
         return _invalid(self.document)
 
     def operation(self, name: str | None) -> Planned:
@@ -93,14 +94,13 @@ class Plan:
             raise RequestError(400, "The document has no such operation; name one of its operations.")
         return self.operations[name]
 
-    def compiled(self, operation: Planned, variables: VariableValues) -> Complete:
-        """Return what makes the operation's data, compiled once unless directives ask for other fields each time."""
-        if operation.compiled is not None:
-            return operation.compiled
-        compiled = Compiler(GRAPH, self.document, variables).operation(operation.node)
-        if not self.has_directives:
-            operation.compiled = compiled
-        return compiled
+    def compiled(self, planned: Planned, variables: VariableValues) -> Complete:
+        """Return what makes an operation's data, compiled once unless directives ask for other fields each time."""
+        if self.has_directives:
+            return Compiler(GRAPH, self.document, variables).operation(planned.node)
+        if planned.compiled is None:
+            planned.compiled = Compiler(GRAPH, self.document, NO_VARIABLES).operation(planned.node)
+        return planned.compiled
 
 
 def run(context: Context, operation: Operation) -> ExecutionResult:
@@ -113,38 +113,36 @@ def run(context: Context, operation: Operation) -> ExecutionResult:
         raise RequestError(400, "Give the document as query.")
     try:
         known = plan(operation.query)
-        check(known, context, operation)
+        planned = known.operation(operation.name)
+        check(planned, context, operation)
+        context.spend("tokens", known.document.token_count)
+        if known.errors:
+            return ExecutionResult(None, list(known.errors))
+        remember(operation)
+        return _execute(known, planned, context, operation)
     except RequestError:
         raise
     except GraphQLError as error:
         return ExecutionResult(None, [error])
-    if known.errors:
-        return ExecutionResult(None, list(known.errors))
-    remember(operation)
-    return _execute(known, context, operation)
 
 
-def check(known: Plan, context: Context, operation: Operation) -> None:
-    """Raise TooLarge when an operation exceeds a limit, RequestError when it may not come by GET."""
-    planned = known.operation(operation.name)
-    for name, value in (operation.variables or {}).items():
-        if isinstance(value, list) and len(value) > settings.GRAPHQL_MAX_EVENTS:  # before each item is coerced
-            raise TooLarge(f"{name} has more than {settings.GRAPHQL_MAX_EVENTS:,} items.")
+def check(planned: Planned, context: Context, operation: Operation) -> None:
+    """Raise RequestError when an operation may not come by GET, TooLarge when its variables need no closer look."""
     if planned.node.operation is not OperationType.QUERY and context.request.method == "GET":
         raise RequestError(405, "Mutations need POST.")
-    variables = operation.variables or {}
-    context.spend("tokens", known.document.token_count)
-    context.spend("events", planned.cost.events(variables))
-    context.spend("cost", planned.cost.total(variables))
+    for name, value in (operation.variables or {}).items():
+        if isinstance(value, list) and len(value) > settings.GRAPHQL_MAX_EVENTS:
+            raise TooLarge(f"{name} has more than {settings.GRAPHQL_MAX_EVENTS:,} items.")
 
 
-def _execute(known: Plan, context: Context, operation: Operation) -> ExecutionResult:
-    planned = known.operation(operation.name)
-    variables = get_variable_values(
-        GRAPH, planned.node.variable_definitions or (), operation.variables or {}, settings.GRAPHQL_MAX_ERRORS
-    )
+def _execute(known: Plan, planned: Planned, context: Context, operation: Operation) -> ExecutionResult:
+    """Execute a valid operation. Raises TooLarge when it costs more than allowed with these variables."""
+    definitions = planned.node.variable_definitions or ()
+    variables = get_variable_values(GRAPH, definitions, operation.variables or {}, settings.GRAPHQL_MAX_ERRORS)
     if isinstance(variables, list):
         return ExecutionResult(None, variables)
+    context.spend("events", planned.cost.events(variables.coerced))
+    context.spend("cost", planned.cost.total(variables.coerced))
     return Execution(context, variables).run(known.compiled(planned, variables))
 
 

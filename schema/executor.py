@@ -11,7 +11,7 @@ from graphql.execution.values import VariableValues
 from schema.costs import INTROSPECTED
 from schema.errors import ApiError, ErrorCode, code_of
 
-Place = tuple[Any, str | int] | None  # the place above, and the name or the index there; None is the top
+Position = tuple[Any, str | int] | None  # in the answer: that above, and the name or index there; None is the top
 _ENDS = {ErrorCode.TIMEOUT, ErrorCode.TOO_LARGE}
 
 
@@ -31,7 +31,7 @@ class Execution:
         self._errors: list[GraphQLError] = []
         self._end = monotonic() + settings.GRAPHQL_TIMEOUT
 
-    def run(self, complete: Callable[[Any, "Execution", Place], Any]) -> ExecutionResult:
+    def run(self, complete: Callable[[Any, "Execution", Position], Any]) -> ExecutionResult:
         """Return the data that a compiled operation makes, and the errors that it met."""
         try:
             data = complete(None, self, None)
@@ -39,8 +39,8 @@ class Execution:
             return ExecutionResult(None, [*self._errors, error])
         return ExecutionResult(data, self._errors or None)
 
-    def go_on(self, introspected: int) -> None:
-        """Say that an object comes next; if it is one of the schema's own, with its fields counted.
+    def enter(self, introspected: int) -> None:
+        """Go on to an object, which adds so many objects and fields to what the schema is asked of itself.
 
         Raises ApiError when the time is up, TooLarge when the schema is asked for more of itself than allowed.
         """
@@ -49,21 +49,21 @@ class Execution:
         if introspected:
             self._budget.spend("cost", INTROSPECTED * introspected)
 
-    def fail(self, error: Exception, nodes: list[FieldNode], place: Place, nullable: bool) -> None:
+    def fail(self, error: Exception, nodes: list[FieldNode], position: Position, nullable: bool) -> None:
         """Keep an error whose place can be null; the answer goes on with null there.
 
         Raises it, with its place, where there can be no null, and where the operation is used up: field
         after field would fail.
         """
-        located = located_error(error, nodes, _path(place))
+        located = located_error(error, nodes, _path(position))
         if not nullable or code_of(located) in _ENDS:
             raise located from error
         self._errors.append(located)
 
 
-def _path(place: Place) -> list[str | int]:
+def _path(position: Position) -> list[str | int]:
     path: list[str | int] = []
-    while place is not None:
-        place, key = place
+    while position is not None:
+        position, key = position
         path.append(key)
     return path[::-1]

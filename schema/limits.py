@@ -18,7 +18,6 @@ from graphql import (
     GraphQLSchema,
     GraphQLSyntaxError,
     InlineFragmentNode,
-    IntValueNode,
     OperationDefinitionNode,
     SelectionSetNode,
     is_object_type,
@@ -97,12 +96,7 @@ class Meter:
         self._costs, self._published = Counter(), []
         self._count("directives", len(operation.directives or ()))
         self._selections(operation.selection_set, Place(), set())
-        defaults = {
-            node.variable.name.value: costs.number(node.default_value)
-            for node in operation.variable_definitions or ()
-            if isinstance(node.default_value, IntValueNode)
-        }
-        return Cost(dict(self._costs), tuple(self._published), defaults)
+        return Cost(dict(self._costs), tuple(self._published))
 
     @property
     def has_directives(self) -> bool:

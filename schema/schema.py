@@ -11,15 +11,7 @@ from schema.queries import Query
 from schema.scalars import SCALARS
 from schema.types import Event, Movie, User, WatchTime
 
-
-class Schema(strawberry.Schema):
-    """Strawberry's schema; the view reports errors, so nothing is logged twice."""
-
-    def process_errors(self, errors: Any, execution_context: Any = None) -> None:
-        """Leave the errors to the view."""
-
-
-schema = Schema(
+schema = strawberry.Schema(
     query=Query,
     mutation=Mutation,
     types=[User, Movie, WatchTime, Event],

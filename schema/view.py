@@ -4,15 +4,15 @@ import json
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
-from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
 from graphql import ExecutionResult
 
-from schema.errors import Failure, RequestError, public
+from schema.errors import RequestError, public, refusal_for
 from schema.execution import Context, run
 from schema.explorer import explorer
 from schema.request import Operation, read
 
+PATH = "graphql/"
 JSON = "application/json"
 GRAPHQL_JSON = "application/graphql-response+json"
 _ASKS = {"query", "extensions"}
@@ -32,15 +32,13 @@ def graphql(request: HttpRequest) -> HttpResponseBase:
         if isinstance(operations, list):
             return _answer(request, _execute_batch(request, operations))
         return _answer(request, _shape(run(Context(request), operations)))
-    except RequestError as error:
-        return _refusal(request, error)
     except Exception as error:
-        return _refusal(request, Failure(error))
+        return _refusal(request, refusal_for(error))
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer for what Django refuses before any view, such as a Host that is not ours: the site's handler400."""
-    if request.path_info == reverse(graphql):
+    if request.path_info == f"/{PATH}":
         return _refusal(request, RequestError(400, "The service does not take such a request."))
     return JsonResponse({"detail": "Bad request"}, status=400)
 
@@ -51,8 +49,8 @@ def _execute_batch(request: HttpRequest, operations: list[Operation]) -> list[di
     for operation in operations:
         try:
             responses.append(_shape(run(context, operation)))
-        except RequestError as error:
-            responses.append({"errors": [public(error)]})
+        except Exception as error:
+            responses.append({"errors": [public(refusal_for(error))]})
     return responses
 
 

@@ -28,7 +28,7 @@ def fill() -> None:
 class Unlimited(Execution):
     """An execution that looks at neither the time nor the cost."""
 
-    def go_on(self, introspected: int) -> None:
+    def enter(self, introspected: int) -> None:
         pass
 
 

@@ -1,11 +1,13 @@
 """A compiled operation answers as graphql-core does, errors and all."""
 
+import json
+from collections.abc import Mapping
 from itertools import cycle
+from typing import Any
 
 import pytest
 from django.test import RequestFactory
 from graphql import (
-    DocumentNode,
     ExecutionResult,
     GraphQLField,
     GraphQLInterfaceType,
@@ -22,8 +24,9 @@ from graphql import (
 from hypothesis import HealthCheck, given, settings
 from hypothesis.strategies import DrawFn, booleans, composite, integers, lists, sampled_from
 
-from schema.compiler import Compiler
-from schema.execution import GRAPH, Context
+from schema.costs import Cost
+from schema.errors import ErrorCode, code_of
+from schema.execution import GRAPH, Context, Plan, Planned
 from schema.executor import Execution
 from tests.schema.conftest import make_event, make_grid
 from watchtime.models import CustomUser, Movie
@@ -75,27 +78,63 @@ def rows(db: None) -> None:
     make_event(CustomUser.objects.all()[0], Movie.objects.all()[0])
 
 
-def compiled(document: DocumentNode) -> ExecutionResult:
-    node = get_operation_ast(document)
-    assert node is not None
-    variables = get_variable_values(GRAPH, node.variable_definitions or (), VARIABLES)
+def executed(known: Plan, values: Mapping[str, Any]) -> ExecutionResult:
+    """Execute the only operation of a plan, without what its document may cost."""
+    planned = known.operation(None)
+    variables = get_variable_values(GRAPH, planned.node.variable_definitions or (), values)
     if isinstance(variables, list):
         return ExecutionResult(None, variables)
     context = Context(RequestFactory().post("/graphql/"))
-    return Execution(context, variables).run(Compiler(GRAPH, document, variables).operation(node))
+    return Execution(context, variables).run(known.compiled(planned, variables))
 
 
-def assert_same(query: str) -> None:
+def shown(result: ExecutionResult) -> list[Any]:
+    """Return an answer as clients see it but for the codes of errors, which are ours."""
+    errors = [{**error.formatted, "extensions": None} for error in result.errors or ()]
+    return [json.dumps(result.data), errors]
+
+
+def assert_same(query: str, values: Mapping[str, Any] = VARIABLES) -> ExecutionResult:
+    """Compare both answers, and ours with that of the compiled operation's next execution."""
     document = parse(query)
-    ours, theirs = compiled(document), execute_sync(GRAPH, document, variable_values=VARIABLES)
-    assert ours.data == theirs.data
-    assert [error.formatted for error in ours.errors or ()] == [error.formatted for error in theirs.errors or ()]
+    node = get_operation_ast(document)
+    assert node is not None
+    known = Plan(document, {None: Planned(node, Cost({}, ()))}, has_directives="@" in query)
+    ours, again = executed(known, values), executed(known, values)
+    assert shown(ours) == shown(execute_sync(GRAPH, document, variable_values=dict(values)))
+    assert shown(ours)[0] == shown(again)[0]
+    return ours
 
 
 @pytest.mark.usefixtures("rows")
 @pytest.mark.parametrize("query", QUERIES)
 def test_the_answer_is_graphql_cores(query: str) -> None:
     assert_same(query)
+
+
+NULLS = [
+    "query ($y: Boolean = true) { users @skip(if: $y) { totalCount } }",
+    """query ($y: Boolean = true) {
+      userTotalWatchTime(username: "nobody") { username @skip(if: $y) } movies { totalCount } }""",
+    "query ($y: Boolean = true) { users { totalCount @skip(if: true) @include(if: $y) } movies { totalCount } }",
+    "query ($y: Boolean = true) { users { edges { node { username @include(if: $y) } } } }",
+    'query ($s: String = "user-001") { userTotalWatchTime(username: $s) { pk } movies { totalCount } }',
+    """mutation ($y: Boolean = true) {
+      publishEvent(event: {user: "", slug: "x", at: 1}) { id @skip(if: $y) userErrors { code } } }""",
+]
+
+
+@pytest.mark.usefixtures("rows")
+@pytest.mark.parametrize("query", NULLS)
+def test_a_null_that_cannot_be_is_bad_input_where_it_is_met(query: str) -> None:
+    for error in assert_same(query, {"y": None, "s": None}).errors or ():
+        assert code_of(error) is ErrorCode.BAD_USER_INPUT
+
+
+@pytest.mark.usefixtures("rows")
+def test_what_is_not_reached_is_not_compiled() -> None:
+    deep = "ofType { " * 190 + "name" + " }" * 190
+    assert assert_same(f"{{ __schema {{ queryType {{ {deep} }} }} }}").errors is None
 
 
 @composite
@@ -136,7 +175,6 @@ def test_a_value_that_cannot_be_is_an_error_where_it_stands(monkeypatch: pytest.
     names = cycle(["ada", None, "grace"])
     monkeypatch.setattr(CustomUser, "from_db", classmethod(lambda cls, *_: cls(pk=1, username=next(names))))
     query = "{ movies { totalCount } users(first: 2) { edges { node { username } } } }"
-    assert_same(query)
-    (error,) = compiled(parse(query)).errors or ()
+    (error,) = assert_same(query).errors or ()
     assert error.path == ["users", "edges", 1, "node", "username"]
     assert "non-nullable field User.username" in error.message

@@ -15,6 +15,7 @@ SEND = "publishEvents(events: $events) { acceptedCount }"
 MANY = "mutation ($events: [EventInput!]!) { %s }"
 ERRORS = "{ __typename acceptedCount ids userErrors { __typename path code message } }"
 GOOD = {"user": "ada", "slug": "dune", "at": 1}
+EVENT = '{user: "ada", slug: "dune", at: 1} '
 BAD = {"user": "", "slug": "a/b", "at": -1, "start": -1, "id": "x", "occurredAt": "y"}
 EVERYTHING_OF_A_MOVIE = "__typename id pk title slug totalWatchTime"
 PAGE = "pageInfo { __typename hasNextPage hasPreviousPage startCursor endCursor }"
@@ -67,6 +68,28 @@ def test_what_costs_a_hundred_times_as_much_is_refused(refused: Callable[..., st
     assert refused(query) == "TOO_LARGE"
 
 
+DEAR = "users(first: $n) { edges { node { watchTimes(first: $n) { edges { node { id } } } } } }"
+
+
+@pytest.mark.parametrize(
+    ("query", "variables"),
+    [
+        (f"query ($n: Int!) {{ {DEAR} }}", {"n": 100.0}),
+        (f"query ($n: Int = 100) {{ {DEAR} }}", {}),
+        (f"query ($n: Int!) {{ {DEAR} movies(first: -9999999) {{ edges {{ node {{ id }} }} }} }}", {"n": 100}),
+        (f"query ($n: Int!, $m: Int) {{ {DEAR} movies(last: $m) {{ totalCount }} }}", {"n": 100, "m": -9999999}),
+    ],
+)
+def test_no_size_is_cheaper_than_what_it_reads(
+    refused: Callable[..., str], db: None, query: str, variables: dict[str, Any]
+) -> None:
+    assert refused(query, **variables) == "TOO_LARGE"
+
+
+def test_a_wrong_size_is_not_cheaper_than_none(refused: Callable[..., str], db: None) -> None:
+    assert refused("{ users(first: -1) { edges { node { id } } } }") == "BAD_USER_INPUT"
+
+
 def test_a_thousand_invalid_events_are_all_reported(read: Ask, published: list[WatchEvent]) -> None:
     payload = read(MANY % f"publishEvents(events: $events) {ERRORS}", events=[BAD] * 1000)["publishEvents"]
     paths = [error["path"] for error in payload["userErrors"]]
@@ -91,6 +114,7 @@ def test_the_errors_of_a_thousand_events_are_told_once(refused: Callable[..., st
         (MANY % f"a: {SEND} b: {SEND}", {"events": [GOOD] * 501}),
         (MANY % f"...A }} fragment A on Mutation {{ a: {SEND} b: {SEND}", {"events": [GOOD] * 501}),
         ("mutation ($e: EventInput!) { publishEvents(events: [%s]) { ids } }" % ("$e " * 7), {"e": GOOD}),
+        ("mutation ($e: [EventInput!]! = [%s]) { publishEvents(events: $e) { ids } }" % (EVENT * 7), {}),
     ],
 )
 def test_an_operation_publishes_a_thousand_events_at_most(

@@ -229,8 +229,28 @@ def test_a_failure_before_any_field_is_masked_and_logged_too(
     assert "cache.internal" in str(record.exc_info[1])
 
 
-def test_a_foreign_host_is_refused_in_json(client: Client) -> None:
-    response = client.post("/graphql/", HELLO, content_type="application/json", headers={"Host": "evil.example"})
+def test_a_failure_is_of_one_operation_of_a_batch(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = execution.plan
+
+    def fail(query: str) -> execution.Plan:
+        if "hunter2" in query:
+            raise RuntimeError(query)
+        return plan(query)
+
+    monkeypatch.setattr(execution, "plan", fail)
+    response = client.post("/graphql/", [HELLO, {"query": "{ hunter2 }"}, HELLO], content_type="application/json")
+    first, failed, last = response.json()
+    assert (response.status_code, first, last) == (200, ANSWER, ANSWER)
+    (error,) = failed["errors"]
+    assert error["extensions"]["code"] == "INTERNAL_SERVER_ERROR"
+    assert "hunter2" not in error["message"]
+
+
+@pytest.mark.parametrize("prefix", ["", "/api"])
+def test_a_foreign_host_is_refused_in_json(client: Client, prefix: str) -> None:
+    response = client.post(
+        "/graphql/", HELLO, content_type="application/json", headers={"Host": "evil.example"}, SCRIPT_NAME=prefix
+    )
     assert (response.status_code, code_of(response)) == (400, "BAD_REQUEST")
     response = client.get("/users/ada/total-watch-time/", headers={"Host": "evil.example"})
     assert (response.status_code, response.json()) == (400, {"detail": "Bad request"})
