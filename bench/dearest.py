@@ -1,18 +1,22 @@
-"""The dearest operations that pass the limits, against a simple total, in one process of the service.
+"""The dearest operations that pass the limits, against a simple total, over HTTP.
 
 Each kind is as large as the limits let it be, so this stays true when they change. Documents are
-new to the service each time; the total's is known. Both are timed in turns.
+new to the service each time; the total's is known. Both are timed in turns, from one client.
 """
 
+import json
 import statistics
 
 from bench.leg import legs
 from bench.report import Row, progress
-from bench.service import embedded, on_servers
+from bench.service import Service, embedded, on_servers
 from bench.totals import fill
+from bench.web import Server, post, serving
 
 PAIRS = 1_000_000
 ROUNDS = 5
+TOTALS = 20  # as one takes no time to speak of
+TOTAL = '{ userTotalWatchTime(username: "viewer-1") { username totalWatchTime } }'
 
 
 def run(scale: float) -> list[Row]:
@@ -20,15 +24,34 @@ def run(scale: float) -> list[Row]:
     rows = []
     with on_servers() as service:
         fill(service, max(10_000, int(PAIRS * scale)))
-        with legs(service, "dearest:ratios") as (ratios,):
-            rows += [_row(f"{kind}: PostgreSQL", *figures) for kind, figures in ratios(ROUNDS).items()]
-    with embedded() as service, legs(service, "dearest:fill", "dearest:ratios") as (make, ratios):
-        make()
-        rows += [_row(f"{kind}: SQLite", *figures) for kind, figures in ratios(ROUNDS).items()]
+        rows += _rows(service, "PostgreSQL")
+    with embedded() as service:
+        with legs(service, "dearest:fill") as (make,):
+            make()
+        rows += _rows(service, "SQLite")
     return rows
 
 
-def _row(kind: str, seconds: list[float], simple: list[float]) -> Row:
-    dear, total = statistics.median(seconds), statistics.median(simple)
-    progress(f"{kind}: {dear * 1e3:.1f} ms")
-    return Row(kind, f"{dear * 1e3:.1f} ms against {total * 1e3:.2f}", dear / total, reach=100, at_most=True)
+def _rows(service: Service, where: str) -> list[Row]:
+    with legs(service, "dearest:bodies") as (bodies,), serving(service) as server:
+        return [_compare(server, f"{kind}: {where}", body) for kind, body in bodies().items()]
+
+
+def _compare(server: Server, kind: str, body: str) -> Row:
+    simple, dear = [], []
+    for number in range(ROUNDS + 1):
+        simple.append(server.seconds(_request({"query": TOTAL}), TOTALS))
+        dear.append(server.seconds(_request(_unknown(body, number)), 1))
+    total, dearest = statistics.median(simple[1:]), statistics.median(dear[1:])
+    progress(f"{kind}: {dearest * 1e3:.1f} ms")
+    return Row(kind, f"{dearest * 1e3:.1f} ms against {total * 1e3:.2f}", dearest / total, reach=100, at_most=True)
+
+
+def _unknown(body: str, number: int) -> object:
+    """Return the operation with a document that the service has not seen yet."""
+    operation = json.loads(body)
+    return {**operation, "query": operation["query"] + " " * number}
+
+
+def _request(operation: object) -> bytes:
+    return post("/graphql/", json.dumps(operation).encode())

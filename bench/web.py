@@ -36,6 +36,15 @@ class Server:
         with socket.create_connection(("127.0.0.1", self.port)) as connection:
             return _exchange(connection, request)
 
+    def seconds(self, request: bytes, times: int) -> float:
+        """Send a request again and again over one connection; return the seconds of each."""
+        with socket.create_connection(("127.0.0.1", self.port)) as connection:
+            begin = time.perf_counter()
+            for _ in range(times):
+                if b"TOO_LARGE" in _exchange(connection, request):
+                    raise RuntimeError("The service refused what is to be measured.")
+            return (time.perf_counter() - begin) / times
+
     def load(self, request: bytes, seconds: float) -> Load:
         """Send the request from every client, again and again."""
         counts, begin, cpu = [0] * CLIENTS, time.monotonic(), self._cpu()

@@ -130,6 +130,7 @@ GRAPHQL_PAGE_SIZE = 20  # items of a connection when neither first nor last is g
 GRAPHQL_MAX_PAGE_SIZE = 100
 GRAPHQL_MAX_COUNT = 200_000  # items that a totalCount counts, of all objects of a page; it is null above
 GRAPHQL_MAX_EVENTS = 1000  # events that one request publishes
+GRAPHQL_MAX_USER_ERRORS = 1000  # errors of events that one mutation reports; then only the first of each event
 GRAPHQL_MAX_BATCH = 5  # operations in one request; together they may cost, publish and say what one may
 GRAPHQL_MAX_BODY = 2 * 2**20  # bytes; 1,000 events of the longest fields, all escaped, fit in
 GRAPHQL_MAX_VALUES = 20_000  # commas and opening brackets in a body; 1,000 events have 7,000
@@ -141,7 +142,7 @@ GRAPHQL_MAX_SELECTIONS = 1000  # each fragment counted as often as it is spread
 GRAPHQL_MAX_ALIASES = 30
 GRAPHQL_MAX_DIRECTIVES = 30
 GRAPHQL_MAX_DUPLICATES = 40  # fields asked for once more in the same selection
-GRAPHQL_MAX_COST = 50_000  # microseconds, about, where a total over HTTP takes 500; see schema.costs
+GRAPHQL_MAX_COST = 40_000  # about microseconds; see schema.costs
 GRAPHQL_MAX_ERRORS = 5  # that validation, and reading the variables, report before they stop
 GRAPHQL_TIMEOUT = 10.0  # seconds that an operation may run
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Self
 from uuid import UUID
 
 import strawberry
+from django.conf import settings
 from strawberry import UNSET
 
 from schema.errors import UserError
@@ -103,11 +104,13 @@ class Mutation:
 
 
 def _sort_out(inputs: list[EventInput]) -> tuple[list[WatchEvent], list[UserError]]:
-    """Return the valid events, and what is wrong with the others."""
-    accepted, errors = [], []
+    """Return the valid events, and what is wrong with each of the others."""
+    accepted: list[WatchEvent] = []
+    errors: list[UserError] = []
     for index, item in enumerate(inputs):
         try:
             accepted.append(item.event())
         except InvalidEvent as error:
-            errors += [UserError.of(field, "events", str(index)) for field in error.errors]
+            told = error.errors if len(errors) < settings.GRAPHQL_MAX_USER_ERRORS else error.errors[:1]
+            errors += [UserError.of(field, "events", str(index)) for field in told]
     return accepted, errors

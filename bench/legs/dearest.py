@@ -1,20 +1,17 @@
 """The dearest operations of each kind, as large as the limits let them be."""
 
 import json
-import time
 from collections.abc import Callable
 from typing import Any
 
-from django.test import Client, RequestFactory
+from django.test import RequestFactory
 from graphql import get_introspection_query
 
 from schema.errors import ErrorCode, code_of
-from schema.execution import Context, plan, run
+from schema.execution import Context, run
 from schema.request import Operation
 from watchtime.models import CustomUser, Movie, WatchTime
 
-TOTALS = 10  # as one of a user's takes no time to speak of
-SIMPLE = json.dumps({"query": '{ userTotalWatchTime(username: "viewer-1") { username totalWatchTime } }'})
 PUBLISH = "mutation ($e: [EventInput!]!) { publishEvents(events: $e) { ids userErrors { path code message } } }"
 GOOD = {"user": "viewer-1", "slug": "movie-1", "at": 60, "start": 0, "id": "0191e0b6-5a4c-7000-8000-000000000001"}
 BAD = {"user": "a b", "slug": "a/b", "at": -1, "start": -1, "id": "x", "occurredAt": "y"}
@@ -69,18 +66,12 @@ KINDS: dict[str, tuple[Callable[[int], str], list[dict[str, Any]] | None]] = {
 }
 
 
-def ratios(rounds: int) -> dict[str, tuple[list[float], list[float]]]:
-    """Return the seconds of each kind and, beside them, those of a simple total."""
-    client, found = Client(SERVER_NAME="127.0.0.1"), {}
+def bodies() -> dict[str, str]:
+    """Return the dearest request of each kind: its document as large as the limits let it be."""
+    found = {}
     for kind, (document, events) in KINDS.items():
         variables = {"e": events} if events else {}
-        body = json.dumps({"query": document(_largest(document, variables)), "variables": variables})
-        simple, dear = [_seconds(client, SIMPLE, TOTALS)], [_seconds(client, body, 1)]
-        for _ in range(rounds):
-            simple.append(_seconds(client, SIMPLE, TOTALS))
-            plan.cache_clear()
-            dear.append(_seconds(client, body, 1))
-        found[kind] = dear[1:], simple[1:]
+        found[kind] = json.dumps({"query": document(_largest(document, variables)), "variables": variables})
     return found
 
 
@@ -96,12 +87,3 @@ def _largest(document: Callable[[int], str], variables: dict[str, Any]) -> int:
 def _passes(query: str, variables: dict[str, Any]) -> bool:
     result = run(Context(RequestFactory().post("/graphql/")), Operation(query, variables))
     return not any(code_of(error) is ErrorCode.TOO_LARGE for error in result.errors or ())
-
-
-def _seconds(client: Client, body: str, times: int) -> float:
-    begin = time.perf_counter()
-    for _ in range(times):
-        answer = client.generic("POST", "/graphql/", body, content_type="application/json").content
-        if b"TOO_LARGE" in answer or b"<" in answer[:1]:
-            raise RuntimeError(answer)
-    return (time.perf_counter() - begin) / times

@@ -154,7 +154,7 @@ def tree(users: str, watch_times: str) -> str:
 def test_the_cost_is_the_items_times_the_nesting(
     too_large: Callable[..., str], users: str, watch_times: str, variables: dict[str, int]
 ) -> None:
-    assert "costs more than 50,000" in too_large(tree(users, watch_times), **variables)
+    assert "costs more than 40,000" in too_large(tree(users, watch_times), **variables)
 
 
 def test_what_is_cheap_with_its_variables_is_executed(read: Ask, db: None) -> None:
