@@ -14,5 +14,4 @@ def bare(request: HttpRequest, answer: str) -> HttpResponse:
     return HttpResponse(base64.urlsafe_b64decode(answer), content_type="application/json; charset=utf-8")
 
 
-# The endpoint is found first, as in the service; the bare view right after it.
-urlpatterns = [service[0], path("bare/<str:answer>", bare), *service[1:]]
+urlpatterns = [path("bare/<str:answer>", bare), *service]

@@ -50,8 +50,9 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "project.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
+    "project.middleware.graphql_first",
+    "project.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "project.middleware.AuthenticationMiddleware",
     "project.middleware.MessageMiddleware",
@@ -128,7 +129,7 @@ WEB_THREADS = _number("WEB_THREADS", 16, env.int)
 GRAPHQL_INTROSPECTION = env.bool("GRAPHQL_INTROSPECTION", default=True)  # off: no field suggestions either
 GRAPHQL_PAGE_SIZE = 20  # items of a connection when neither first nor last is given
 GRAPHQL_MAX_PAGE_SIZE = 100
-GRAPHQL_MAX_COUNT = 200_000  # items that a totalCount counts, of all objects of a page; it is null above
+GRAPHQL_MAX_COUNT = 150_000  # items that a totalCount counts, of all objects of a page; it is null above
 GRAPHQL_MAX_EVENTS = 1000  # events that one request publishes
 GRAPHQL_MAX_USER_ERRORS = 1000  # errors of events that one mutation reports; then only the first of each event
 GRAPHQL_MAX_BATCH = 5  # operations in one request; together they may cost, publish and say what one may

@@ -95,7 +95,7 @@ class Compiler:
     def _flatten(
         self, type_: GraphQLObjectType, nodes: Iterable[SelectionNode], spread: set[str]
     ) -> Iterator[FieldNode]:
-        """Yield the fields, and those of fragments in their position; a fragment that was spread is not again."""
+        """Yield the fields, those of fragments where these are spread; a fragment that was spread is not again."""
         for node in filter(self._is_included, nodes):
             if isinstance(node, FieldNode):
                 yield node

@@ -57,7 +57,7 @@ class Execution:
         """
         located = located_error(error, nodes, _path(position))
         if not nullable or code_of(located) in _ENDS:
-            raise located from error
+            raise located
         self._errors.append(located)
 
 

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.templatetags.static import static
 from django.utils.cache import patch_vary_headers
+from django.views.decorators.clickjacking import xframe_options_deny
 
 CDN = "https://unpkg.com"
 # The editor's fonts and icons are data: URLs in GraphiQL's style sheet.
@@ -79,6 +80,7 @@ SCRIPTS = (  # in the order that they need each other
 )
 
 
+@xframe_options_deny  # for browsers that do not know the policy's frame-ancestors
 def explorer(request: HttpRequest) -> HttpResponse:
     """Return the page. Where GraphiQL's files were not installed, it says so and takes them from a CDN."""
     local = _installed()

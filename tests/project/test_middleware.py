@@ -1,7 +1,8 @@
-"""Which requests pay for sessions and messages."""
+"""Which requests pay for what only pages need."""
 
 import pytest
 from django.test import Client
+from pytest_django import Settings
 
 from watchtime.models import CustomUser
 
@@ -12,6 +13,21 @@ def test_programs_have_no_session(client: Client, path: str) -> None:
     request = client.get(path).wsgi_request
     assert not hasattr(request, "session")
     assert not hasattr(request, "user")
+
+
+def test_the_graphql_endpoint_is_answered_before_urls_are_searched(client: Client, settings: Settings) -> None:
+    settings.ROOT_URLCONF = "no.urls"
+    response = client.get("/graphql/?query={__typename}")
+    assert response.json() == {"data": {"__typename": "Query"}}
+    assert response["X-Content-Type-Options"] == "nosniff"
+    assert response["Content-Length"] == str(len(response.content))
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/graphql/", "/swagger/", "/admin/login/"])
+def test_no_page_is_shown_in_a_frame(client: Client, path: str) -> None:
+    response = client.get(path, headers={"Accept": "text/html"})
+    assert (response.status_code, response["X-Frame-Options"]) == (200, "DENY")
 
 
 @pytest.mark.django_db
