@@ -37,6 +37,7 @@ NO_VARIABLES = VariableValues({}, {})
 CACHED_DOCUMENTS = 256  # each up to a megabyte, which only documents at the limits take
 _LIMITS = {
     "tokens": ("GRAPHQL_MAX_TOKENS", "The documents of the batch have more than {:,} tokens."),
+    "items": ("GRAPHQL_MAX_EVENTS", "The variables have more than {:,} items."),
     "events": ("GRAPHQL_MAX_EVENTS", "The operation publishes more than {:,} events."),
     "cost": ("GRAPHQL_MAX_COST", "The operation costs more than {:,}; ask for fewer items."),
 }
@@ -49,6 +50,7 @@ class Context:
     request: HttpRequest
     cost: int = 0
     tokens: int = 0
+    items: int = 0
     events: int = 0
 
     def spend(self, what: str, number: int) -> None:
@@ -127,12 +129,11 @@ def run(context: Context, operation: Operation) -> ExecutionResult:
 
 
 def check(planned: Planned, context: Context, operation: Operation) -> None:
-    """Raise RequestError when an operation may not come by GET, TooLarge when its variables need no closer look."""
+    """Raise RequestError when an operation may not come by GET, TooLarge when its variables are too many to coerce."""
     if planned.node.operation is not OperationType.QUERY and context.request.method == "GET":
         raise RequestError(405, "Mutations need POST.")
-    for name, value in (operation.variables or {}).items():
-        if isinstance(value, list) and len(value) > settings.GRAPHQL_MAX_EVENTS:
-            raise TooLarge(f"{name} has more than {settings.GRAPHQL_MAX_EVENTS:,} items.")
+    lists = [value for value in (operation.variables or {}).values() if isinstance(value, list)]
+    context.spend("items", sum(map(len, lists)))
 
 
 def _execute(known: Plan, planned: Planned, context: Context, operation: Operation) -> ExecutionResult:

@@ -18,7 +18,7 @@ from watchtime.history import part_of
 
 _TIME: TypeAdapter[datetime] = TypeAdapter(Time)
 LONGEST_ID = 100
-_PK = re.compile(r"[0-9]{1,19}", re.ASCII)
+_PK = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
 _NODES = {
     "User": models.CustomUser.objects.all(),
     "Movie": models.Movie.objects.all(),

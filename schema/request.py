@@ -54,7 +54,8 @@ def read(request: HttpRequest) -> Operation | list[Operation]:
         params: dict[str, Any] = {name: request.GET.get(name) or None for name in ("query", "operationName")}
         params |= {name: _decode(request.GET.get(name) or "null") for name in ("variables", "extensions")}
         return Operation.of(params)
-    if request.content_type != "application/json" or (request.encoding or "utf-8").lower() not in ("utf-8", "utf8"):
+    charset = (request.content_params or {}).get("charset", "utf-8")
+    if request.content_type != "application/json" or charset.lower() not in ("utf-8", "utf8"):
         raise RequestError(415, "Send application/json in UTF-8.")
     refuse_other_sites(request)
     body = _decode(_body(request))
@@ -84,7 +85,10 @@ def refuse_other_sites(request: HttpRequest) -> None:
 
 
 def _origin(url: str) -> str:
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url  # no origin of ours
     return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
 
 

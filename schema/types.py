@@ -16,16 +16,24 @@ from schema.scalars import Seconds
 from watchtime import models
 
 NEWEST_FIRST = Order("NEWEST", ("occurred_at", "id"), descending=True, kinds=(a_time, a_number))
-_MOST_WATCHED = Order("TOTAL_WATCH_TIME_DESC", ("total_watch_time", "id"), descending=True)
-_LEAST_WATCHED = Order("TOTAL_WATCH_TIME_ASC", ("total_watch_time", "id"))
+
+
+def _by_total(name: str, *, descending: bool) -> Order:
+    return Order(name, ("total_watch_time", "id"), descending)
+
+
+_MOST_USERS = _by_total("MOST_WATCHED_USERS", descending=True)
+_LEAST_USERS = _by_total("LEAST_WATCHED_USERS", descending=False)
+_MOST_MOVIES = _by_total("MOST_WATCHED_MOVIES", descending=True)
+_LEAST_MOVIES = _by_total("LEAST_WATCHED_MOVIES", descending=False)
 
 
 @strawberry.enum(description="The orders of the list of users.")
 class UserOrder(Enum):
     """Each has an index."""
 
-    TOTAL_WATCH_TIME_DESC = strawberry.enum_value(_MOST_WATCHED, description="Those who watched most come first.")
-    TOTAL_WATCH_TIME_ASC = strawberry.enum_value(_LEAST_WATCHED, description="Those who watched least come first.")
+    TOTAL_WATCH_TIME_DESC = strawberry.enum_value(_MOST_USERS, description="Those who watched most come first.")
+    TOTAL_WATCH_TIME_ASC = strawberry.enum_value(_LEAST_USERS, description="Those who watched least come first.")
     USERNAME_ASC = strawberry.enum_value(
         Order("USERNAME_ASC", ("username",), kinds=(a_name,)), description="From A to Z."
     )
@@ -38,8 +46,8 @@ class UserOrder(Enum):
 class MovieOrder(Enum):
     """Each has an index."""
 
-    TOTAL_WATCH_TIME_DESC = strawberry.enum_value(_MOST_WATCHED, description="The most watched come first.")
-    TOTAL_WATCH_TIME_ASC = strawberry.enum_value(_LEAST_WATCHED, description="The least watched come first.")
+    TOTAL_WATCH_TIME_DESC = strawberry.enum_value(_MOST_MOVIES, description="The most watched come first.")
+    TOTAL_WATCH_TIME_ASC = strawberry.enum_value(_LEAST_MOVIES, description="The least watched come first.")
     SLUG_ASC = strawberry.enum_value(Order("SLUG_ASC", ("slug",), kinds=(a_name,)), description="By slug, from A to Z.")
     SLUG_DESC = strawberry.enum_value(
         Order("SLUG_DESC", ("slug",), descending=True, kinds=(a_name,)), description="By slug, from Z to A."

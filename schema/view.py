@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from graphql import ExecutionResult
@@ -15,6 +16,7 @@ from schema.request import Operation, read
 PATH = "graphql/"
 JSON = "application/json"
 GRAPHQL_JSON = "application/graphql-response+json"
+LONGEST_ACCEPT = 1_000  # characters; browsers send some 150
 _ASKS = {"query", "extensions"}
 _CHARSETS = ("", "; charset=utf-8")
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
@@ -32,6 +34,8 @@ def graphql(request: HttpRequest) -> HttpResponseBase:
         if isinstance(operations, list):
             return _answer(request, _execute_batch(request, operations))
         return _answer(request, _shape(run(Context(request), operations)))
+    except SuspiciousOperation:
+        raise  # Django's, for `bad_request`
     except Exception as error:
         return _refusal(request, refusal_for(error))
 
@@ -92,13 +96,18 @@ def _encode(response: object) -> bytes:
 def _media_type(request: HttpRequest) -> str:
     if GRAPHQL_JSON not in request.META.get("HTTP_ACCEPT", ""):
         return JSON
-    preferred = request.get_preferred_type(
-        [f"{name}{charset}" for name in (GRAPHQL_JSON, JSON) for charset in _CHARSETS]
-    )
+    preferred = _preferred(request, [f"{name}{charset}" for name in (GRAPHQL_JSON, JSON) for charset in _CHARSETS])
     return preferred.partition(";")[0] if preferred else JSON
 
 
 def _prefers_html(request: HttpRequest) -> bool:
     if "text/html" not in request.META.get("HTTP_ACCEPT", ""):
         return False
-    return request.get_preferred_type(["text/html", JSON, GRAPHQL_JSON]) == "text/html"
+    return _preferred(request, ["text/html", JSON, GRAPHQL_JSON]) == "text/html"
+
+
+def _preferred(request: HttpRequest, media_types: list[str]) -> str | None:
+    """Return the media type that the client prefers; None for a header that would take long to read."""
+    if len(request.META.get("HTTP_ACCEPT", "")) > LONGEST_ACCEPT:
+        return None
+    return request.get_preferred_type(media_types)

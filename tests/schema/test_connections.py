@@ -106,6 +106,11 @@ def test_a_cursor_of_another_order_is_bad_input(read: Ask, refused: Callable[...
     assert refused(USERS, after=cursor_of_another_list(read)) == "BAD_USER_INPUT"
 
 
+def test_a_cursor_of_users_is_none_of_movies(read: Ask, refused: Callable[..., str], ada: CustomUser) -> None:
+    cursor = read("{ users { pageInfo { endCursor } } }")["users"]["pageInfo"]["endCursor"]
+    assert refused("query ($c: String!) { movies(after: $c) { pageInfo { endCursor } } }", c=cursor) == "BAD_USER_INPUT"
+
+
 def test_a_page_is_one_statement_and_the_count_another(
     read: Ask, db: None, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:

@@ -127,6 +127,13 @@ def test_an_operation_publishes_a_thousand_events_at_most(
     assert published == []
 
 
+def test_variables_are_counted_together_before_they_are_coerced(refused: Callable[..., str]) -> None:
+    lists = {f"e{index}": [GOOD] * 400 for index in range(3)}
+    sends = " ".join(f"{name}: publishEvents(events: ${name}) {{ ids }}" for name in lists)
+    definitions = ", ".join(f"${name}: [EventInput!]!" for name in lists)
+    assert refused(f"mutation ({definitions}) {{ {sends} }}", **lists) == "TOO_LARGE"
+
+
 def batch(client: Client, *operations: dict[str, Any]) -> list[str]:
     answers = client.post("/graphql/", json.dumps(operations), content_type="application/json").json()
     return [answer["errors"][0]["extensions"]["code"] if "errors" in answer else "ok" for answer in answers]

@@ -302,6 +302,7 @@ def test_a_client_without_cookies_needs_no_token(db: None) -> None:
         {"Origin": "http://testserver:81"},
         {"Origin": "https://testserver"},
         {"Referer": "https://elsewhere.example/page"},
+        {"Referer": "http://[elsewhere"},
         {"Sec-Fetch-Site": "cross-site"},
     ],
 )
