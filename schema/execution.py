@@ -25,7 +25,7 @@ from graphql.execution.values import VariableValues
 
 from schema.compiler import Compiler, Complete
 from schema.costs import Cost
-from schema.errors import ErrorCode, RequestError
+from schema.errors import BadUserInput, ErrorCode, RequestError
 from schema.executor import Execution
 from schema.limits import Meter, TooLarge, lists_of, parse_document
 from schema.persisted import remember, with_document
@@ -33,6 +33,7 @@ from schema.request import Operation
 from schema.schema import schema
 
 GRAPH = schema._schema
+LONGEST_TEXT = 100_000  # of a variable; those that are right have 2,000 at most
 NO_VARIABLES = VariableValues({}, {})
 CACHED_DOCUMENTS = 256  # each up to a megabyte, which only documents at the limits take
 _LIMITS = {
@@ -129,11 +130,23 @@ def run(context: Context, operation: Operation) -> ExecutionResult:
 
 
 def check(planned: Planned, context: Context, operation: Operation) -> None:
-    """Raise RequestError when an operation may not come by GET, TooLarge when its variables are too many to coerce."""
+    """Raise RequestError when an operation may not come by GET, another error when its variables are too much."""
     if planned.node.operation is not OperationType.QUERY and context.request.method == "GET":
         raise RequestError(405, "Mutations need POST.")
     lists = [value for value in (operation.variables or {}).values() if isinstance(value, list)]
     context.spend("items", sum(map(len, lists)))
+    if any(map(_is_endless, (operation.variables or {}).values())):
+        raise BadUserInput(f"A variable has a text or a name of more than {LONGEST_TEXT:,} characters.")
+
+
+def _is_endless(value: object) -> bool:
+    """Whether a variable, or an item of it, is a text, or has a name, so long that saying what is wrong takes long."""
+    for item in value if isinstance(value, list) else (value,):
+        if isinstance(item, str) and len(item) > LONGEST_TEXT:
+            return True
+        if isinstance(item, dict) and max(map(len, item), default=0) > LONGEST_TEXT:
+            return True
+    return False
 
 
 def _execute(known: Plan, planned: Planned, context: Context, operation: Operation) -> ExecutionResult:

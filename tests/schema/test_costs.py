@@ -151,7 +151,23 @@ def test_the_documents_of_a_batch_are_as_long_as_one_may_be(client: Client, sett
     assert batch(client, *queries) == ["ok", "ok", "TOO_LARGE"]
 
 
-@pytest.mark.parametrize("name", ["ada" * 600_000, "a" * 101])
+@pytest.mark.parametrize(
+    ("definition", "field", "value"),
+    [
+        ("MovieOrder!", "movies(orderBy: $v) { totalCount }", "A" * 2_000_000),
+        ("String!", "userTotalWatchTime(username: $v) { pk }", "ada" * 600_000),
+        ("EventInput!", "publishEvent(event: $v) { id }", {"occurredAt" * 150_000: 1}),
+        ("[EventInput!]!", "publishEvents(events: $v) { ids }", [GOOD, {"occurredAt" * 150_000: 1}]),
+    ],
+)
+def test_an_endless_text_is_refused_before_it_is_looked_at(
+    refused: Callable[..., str], definition: str, field: str, value: object
+) -> None:
+    kind = "mutation" if "Event" in definition else "query"
+    assert refused(f"{kind} ($v: {definition}) {{ {field} }}", v=value) == "BAD_USER_INPUT"
+
+
+@pytest.mark.parametrize("name", ["ada" * 30_000, "a" * 101])
 def test_what_no_name_can_be_is_not_looked_for(read: Ask, db: None, django_assert_num_queries: Any, name: str) -> None:
     with django_assert_num_queries(0):
         assert read("query ($u: String!) { userTotalWatchTime(username: $u) { pk } }", u=name) == {
