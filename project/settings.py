@@ -82,6 +82,7 @@ BROKER_MAX_LENGTH = _number("BROKER_MAX_LENGTH", 5_000_000, env.int)
 PUBLISH_TIMEOUT = _number("PUBLISH_TIMEOUT", 5.0, env.float)
 CONSUMER_BATCH_SIZE = _number("CONSUMER_BATCH_SIZE", 1000, env.int)
 CONSUMER_LINGER_MS = _number("CONSUMER_LINGER_MS", 50, env.int)
+OCCURRED_AT_MAX_AHEAD = _number("OCCURRED_AT_MAX_AHEAD", 86_400, env.int)
 
 _database = env.db_url("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'db.sqlite3'}")
 if _database.get("ENGINE") not in {"django.db.backends.sqlite3", "django.db.backends.postgresql"}:

@@ -1,6 +1,5 @@
 """The old service's REST paths, on the event contract and the totals."""
 
-import json
 import logging
 import re
 from collections.abc import Callable, Iterable
@@ -32,7 +31,7 @@ from schema.serializers import (
     UserTotalWatchTimeSerializer,
 )
 from watchtime import totals
-from watchtime.events import FieldError, InvalidEvent, PublishFailed, Username, WatchEvent, publish
+from watchtime.events import FieldError, InvalidEvent, PublishFailed, Username, WatchEvent, load_json, publish
 from watchtime.history import Part, Place, events
 from watchtime.models import MAX_SECONDS, CustomUser, Event, Movie
 
@@ -43,7 +42,7 @@ FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 CURSOR = r"^(older|newer)\.-?[0-9]{1,18}\.[0-9]{1,18}$"  # than this time in microseconds and this id
 MAX_PK = 10**18 - 1  # that a cursor can hold
 EARLIEST, LATEST = (microseconds(limit.replace(tzinfo=UTC)) for limit in (datetime.min, datetime.max))
-NUMBERS = ("at", "start")
+BOOLEANS = {"true": True, "false": False}
 DIGITS = re.compile("-?[0-9]{1,19}")  # 19 is what the largest 64-bit integer has
 EVENT_BODY = {"schema": {"$ref": "#/components/schemas/EventSerializer"}}
 
@@ -166,6 +165,7 @@ def _serialize(event: Event) -> EventSerializer:
         start=event.start,
         id=event.event_id,
         occurred_at=event.occurred_at,
+        positional=True,  # the ledger does not tell yet
         received_at=event.received_at,
     )
 
@@ -177,7 +177,7 @@ def _serialize(event: Event) -> EventSerializer:
     openapi_extra={"requestBody": {"required": True, "content": dict.fromkeys((JSON, *FORMS), EVENT_BODY)}},
 )
 def create_event(request: HttpRequest) -> HttpResponse:
-    """Take in an event. Digits in a string are taken for a number, and unknown fields are left out."""
+    """Take in an event. A string of digits is taken for a number, "true" for true; unknown fields are left out."""
     event = _event(_fields(request))
     try:
         publish([event])
@@ -197,7 +197,7 @@ def _fields(request: HttpRequest) -> object:
     if request.content_type in FORMS:
         return _form(request)
     if request.content_type == JSON or not request.body:
-        return _json(request.body)
+        return load_json(request.body or b"{}")
     raise HttpError(415, f"Send {JSON} or a form")
 
 
@@ -208,24 +208,27 @@ def _form(request: HttpRequest) -> dict[str, object]:
         raise InvalidEvent([FieldError("event", "form_invalid", "The body is no valid form")]) from None
 
 
-def _json(body: bytes) -> object:
-    try:
-        # The digits of an integer too long for Python stay a string, for the contract to name the field.
-        return json.loads(body.decode() or "{}", parse_int=_number)
-    except (ValueError, RecursionError):
-        raise InvalidEvent([FieldError("event", "json_invalid", "The body is no valid UTF-8 JSON")]) from None
-
-
 def _event(fields: object) -> WatchEvent:
     """Make an event as the old service did. Raises InvalidEvent when it breaks the contract even so."""
     if isinstance(fields, dict):
         known = fields.keys() & WatchEvent.model_fields
-        fields = {name: _number(fields[name]) if name in NUMBERS else fields[name] for name in known}
+        fields = {name: _READERS.get(name, _as_sent)(fields[name]) for name in known}
     return WatchEvent.from_fields(fields)
+
+
+def _as_sent(value: object) -> object:
+    return value
 
 
 def _number(value: object) -> object:
     return int(value) if isinstance(value, str) and DIGITS.fullmatch(value) else value
+
+
+def _boolean(value: object) -> object:
+    return BOOLEANS.get(value, value) if isinstance(value, str) else value
+
+
+_READERS = {"at": _number, "start": _number, "positional": _boolean}
 
 
 @_read("/users/{username}/total-watch-time/", UserTotalWatchTimeSerializer, {404: Problem})

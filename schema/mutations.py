@@ -32,6 +32,11 @@ class EventInput:
     occurred_at: datetime | None = strawberry.field(
         default=UNSET, description="When it was watched; when it was accepted, if not given."
     )
+    positional: bool = strawberry.field(
+        default=True,
+        description="Whether `start` and `at` are moments of the movie. False: only their difference is known, "
+        "and `start` is 0.",
+    )
 
     @classmethod
     def keep(cls, sent: Mapping[str, Any]) -> Self:

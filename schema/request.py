@@ -9,6 +9,7 @@ from django.conf import settings
 from django.http import HttpRequest
 
 from schema.errors import ErrorCode, RequestError
+from watchtime.events import without_repeats
 
 LONGEST_INT = 40  # digits; a longer one becomes a float, which no Int takes
 
@@ -118,11 +119,11 @@ def _decode(body: bytes | str) -> object:
     try:
         return _DECODER.decode(body if isinstance(body, str) else body.decode())
     except (ValueError, RecursionError):
-        raise RequestError(400, "The request is not JSON in UTF-8.") from None
+        raise RequestError(400, "The request is not JSON in UTF-8, or has a name twice in one object.") from None
 
 
 def _integer(digits: str) -> int | float:
     return int(digits) if len(digits) <= LONGEST_INT else float(digits)
 
 
-_DECODER = json.JSONDecoder(parse_int=_integer)
+_DECODER = json.JSONDecoder(object_pairs_hook=without_repeats, parse_int=_integer)

@@ -15,7 +15,7 @@ Moment = Annotated[int, Field(ge=0, le=MAX_MOMENT)]
 
 
 class EventSerializer(Schema):
-    """A viewer watched a movie from `start` to `at`, moments of the movie in seconds."""
+    """A viewer watched a movie from `start` to `at`, in seconds."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"user": "ann", "slug": "heat", "at": 407}]})
 
@@ -27,7 +27,13 @@ class EventSerializer(Schema):
     start: Moment = Field(0, description="The moment where it began, not greater than `at`.")
     id: UUID = Field(default_factory=uuid7, description="The idempotency key: each id is counted once.")
     occurred_at: AwareDatetime = Field(
-        default_factory=lambda: datetime.now(UTC), description="When it was watched; now, when it is left out."
+        default_factory=lambda: datetime.now(UTC),
+        description="When it was watched, as RFC 3339 writes it, from 1970 to a day ahead; now, when it is left out.",
+    )
+    positional: bool = Field(
+        True,
+        description="Whether `start` and `at` are moments of the movie. False: only their difference is known, "
+        "and `start` is 0.",
     )
     received_at: AwareDatetime = Field(description="When it was counted.", json_schema_extra={"readOnly": True})
 

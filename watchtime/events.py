@@ -2,12 +2,14 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Annotated, NamedTuple, Self
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.core.validators import slug_re
 from pydantic import (
@@ -30,8 +32,11 @@ from watchtime.models import MAX_MOMENT, MAX_SLUG_LENGTH, MAX_USERNAME_LENGTH
 
 MAX_REPORTED_ERRORS = 20
 MAX_REPORTED_NAME = 60
+REPEATED = "The name is there more than once"
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+STRINGS = frozenset({"user", "slug", "id", "occurred_at"})  # the fields whose JSON values are strings
 _RFC3339 = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})"
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:)([0-9]{2})((?:\.[0-9]+)?(?:[Zz]|[+-][0-9]{2}:[0-9]{2}))"
 )
 
 
@@ -71,19 +76,42 @@ def _matching(pattern: "re.Pattern[str]", message: str) -> AfterValidator:
 
 
 def _rfc3339(value: object) -> object:
-    """Read a time as RFC 3339, section 5.6, writes it; other ISO 8601 forms and numbers are refused."""
-    if isinstance(value, str):
-        if not _RFC3339.fullmatch(value):
-            raise PydanticCustomError("invalid_time", "Enter an RFC 3339 time with an offset")
-        value = datetime.fromisoformat(value.upper())
-    return value
+    """Read a time as RFC 3339, section 5.6, writes it; other ISO 8601 forms and numbers are refused.
+
+    A leap second, 23:59:60 in UTC, is read as the first second of the next day, as POSIX counts it.
+    """
+    if not isinstance(value, str):
+        return value
+    match = _RFC3339.fullmatch(value)
+    if not match:
+        raise PydanticCustomError("invalid_time", "Enter an RFC 3339 time with an offset")
+    minute, second, rest = match.groups()
+    if second == "60":
+        return _leap_second(datetime.fromisoformat(f"{minute}59{rest}".upper()))
+    return datetime.fromisoformat(value.upper())
 
 
-def _to_utc(value: datetime) -> datetime:
+def _leap_second(before: datetime) -> datetime:
+    before = _to_utc(before)
+    if (before.hour, before.minute) != (23, 59):
+        raise PydanticCustomError("invalid_time", "A leap second is 23:59:60 in UTC")
+    return _to_utc(before, later=timedelta(seconds=1))
+
+
+def _to_utc(value: datetime, later: timedelta = timedelta(0)) -> datetime:
     try:
-        return value.astimezone(UTC)
+        return value.astimezone(UTC) + later
     except OverflowError:
         raise PydanticCustomError("invalid_time", "Enter a time between the years 1 and 9999 in UTC") from None
+
+
+def _in_bounds(value: datetime) -> datetime:
+    if value < EARLIEST:
+        raise PydanticCustomError("time_too_early", "Enter a time from 1970 on")
+    if (value - _now()).total_seconds() > settings.OCCURRED_AT_MAX_AHEAD:
+        ahead = {"seconds": settings.OCCURRED_AT_MAX_AHEAD}
+        raise PydanticCustomError("time_too_late", "Enter a time at most {seconds} seconds in the future", ahead)
+    return value
 
 
 def _now() -> datetime:
@@ -105,30 +133,38 @@ Time = Annotated[AwareDatetime, BeforeValidator(_rfc3339), AfterValidator(_to_ut
 
 
 class WatchEvent(BaseModel):
-    """A viewer watched a movie from `start` to `at` (moments of the movie, in seconds)."""
+    """A viewer watched a movie from `start` to `at`, in seconds.
+
+    Both are moments of the movie, unless `positional` is false: then only their difference is known.
+    """
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
     user: Username
     slug: Slug
     at: Moment
+    positional: bool = True
     start: Moment = 0
     id: Annotated[UUID, Field(strict=False)] = Field(default_factory=uuid7)
-    occurred_at: Time = Field(default_factory=_now)
+    occurred_at: Annotated[Time, AfterValidator(_in_bounds)] = Field(default_factory=_now)
 
     @field_validator("start")
     @classmethod
-    def _starts_before_at(cls, start: int, info: ValidationInfo) -> int:
+    def _fits_the_other_fields(cls, start: int, info: ValidationInfo) -> int:
         if start > info.data.get("at", MAX_MOMENT):
             raise PydanticCustomError("start_after_at", "Input should not be greater than at")
+        if start and not info.data.get("positional", True):
+            raise PydanticCustomError("start_without_position", "Input should be 0 when positional is false")
         return start
 
     @classmethod
     def from_fields(cls, fields: object) -> Self:
-        """Make an event of decoded values (a mapping, when they are right).
+        """Make an event of decoded values (a mapping, when they are right). None is as good as left out.
 
         Raises InvalidEvent when they break the contract.
         """
+        if isinstance(fields, dict):
+            fields = {name: value for name, value in fields.items() if value is not None or name not in OPTIONAL}
         try:
             return cls.model_validate(fields)
         except ValidationError as error:
@@ -141,23 +177,32 @@ class WatchEvent(BaseModel):
         Raises InvalidEvent, with the message in it, when it is no JSON or breaks the contract.
         """
         try:
-            return cls.model_validate_json(body)
-        except ValidationError as error:
-            raise InvalidEvent(_explain(body) or _field_errors(error), body) from None
+            event = cls.model_validate_json(body)
+            if _has_no_name_twice(body, event):
+                return event
+        except ValidationError:
+            pass  # with null for a field that is left out it may still be valid
+        try:
+            return cls.from_fields(load_json(body))
+        except InvalidEvent as error:
+            raise InvalidEvent(error.errors, body) from None
 
     def encode(self) -> bytes:
-        """Return the message of this event: UTF-8 JSON."""
-        return self.model_dump_json().encode()
+        """Return the message of this event, UTF-8 JSON. Without a `positional` of true, as older consumers know it."""
+        return self.model_dump_json(exclude={"positional"} if self.positional else None).encode()
 
     @property
-    def content(self) -> tuple[str, str, int, int]:
-        """What two events with one id must agree in to be repeats of each other."""
-        return self.user, self.slug, self.start, self.at
+    def content(self) -> tuple[str, int, int, bool]:
+        """What two events of one viewer with one id must agree in to be repeats of each other."""
+        return self.slug, self.start, self.at, self.positional
 
     @property
     def has_own_id(self) -> bool:
         """Whether the id came with the event, rather than being minted here."""
         return "id" in self.model_fields_set
+
+
+OPTIONAL = {name for name, field in WatchEvent.model_fields.items() if not field.is_required()}
 
 
 def publish(events: Sequence[WatchEvent]) -> None:
@@ -171,23 +216,48 @@ def publish(events: Sequence[WatchEvent]) -> None:
         raise PublishFailed(str(error)) from error
 
 
-def _explain(body: bytes) -> Sequence[FieldError]:
-    """Say which field makes a message invalid, also where a strict JSON parser only says where it stopped.
+def load_json(body: bytes) -> object:
+    """Return what strict JSON in UTF-8 says; an integer of more than 19 digits becomes a float.
 
-    Slow, for messages that were refused already: integers of any length and lone
-    surrogates pass here, so that the validation can name their field.
+    Raises InvalidEvent when it is something else, or has a name twice in one object.
     """
     try:
-        text = body.decode()
+        return _DECODER.decode(body.decode())
     except UnicodeDecodeError:
-        return [FieldError("event", "json_invalid", "The message is not UTF-8")]
-    try:
-        WatchEvent.from_fields(json.loads(text, parse_int=lambda digits: int(digits) if len(digits) < 20 else digits))
-    except InvalidEvent as error:
-        return error.errors
-    except (ValueError, RecursionError):
-        pass  # no JSON at all: the strict parser's message is the better one
-    return []
+        problem = "The message is not UTF-8"
+    except json.JSONDecodeError as error:
+        problem = f"The message is not JSON: {error}"
+    except RecursionError:
+        problem = "The message is not JSON: too many brackets in brackets"
+    raise InvalidEvent([FieldError("event", "json_invalid", problem)], body)
+
+
+def without_repeats(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
+    """Make the dict of a JSON object; a hook for JSON decoders.
+
+    Raises InvalidEvent, a ValueError, when a name is there more than once.
+    """
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        repeated = [name for name, count in Counter(name for name, _ in pairs).items() if count > 1]
+        raise InvalidEvent([_field_error((name,), "repeated", REPEATED) for name in repeated[:MAX_REPORTED_ERRORS]])
+    return fields
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=without_repeats, parse_int=lambda digits: int(digits) if len(digits) < 20 else float(digits)
+)
+
+
+def _has_no_name_twice(body: bytes, event: WatchEvent) -> bool:
+    """Say whether a valid message has each name once, by its quotes; False also when they do not tell.
+
+    A parser in Rust takes the last of several values and says nothing, and one that does not
+    takes as long as all the rest.
+    """
+    given = event.model_fields_set
+    strings = len(given) + len(given & STRINGS)
+    return body.count(b'"') == 2 * strings and b"\\" not in body
 
 
 def _field_errors(error: ValidationError) -> list[FieldError]:
@@ -197,6 +267,10 @@ def _field_errors(error: ValidationError) -> list[FieldError]:
 
 @lru_cache(maxsize=64)  # a batch of invalid events has the same errors again and again
 def _field_error(place: tuple[int | str, ...], code: str, message: str) -> FieldError:
-    """Return an error with the field's name as the sender wrote it, safe to log and store: it can be anything."""
-    name = place[0] if place else "event"
-    return FieldError(ascii(name)[1:-1][:MAX_REPORTED_NAME] if isinstance(name, str) else str(name), code, message)
+    """Return an error that is safe to log and store: a field's name, and a message, can quote what was sent."""
+    name = str(place[0]) if place else "event"
+    return FieldError(_escaped(name)[:MAX_REPORTED_NAME], code, _escaped(message))
+
+
+def _escaped(text: str) -> str:
+    return text if text.isprintable() else ascii(text)[1:-1]

@@ -30,7 +30,7 @@ def test_an_event_reaches_the_broker(read: Ask, published: list[WatchEvent]) -> 
     payload = read(ONE, event=EVENT)["publishEvent"]
     (event,) = published
     assert payload == {"id": str(event.id), "userErrors": []}
-    assert event.content == ("ada", "dune", 0, 407)
+    assert (event.user, event.content) == ("ada", ("dune", 0, 407, True))
 
 
 def test_the_clients_own_id_start_and_time_are_kept(read: Ask, published: list[WatchEvent]) -> None:
@@ -39,6 +39,11 @@ def test_the_clients_own_id_start_and_time_are_kept(read: Ask, published: list[W
     assert read(ONE, event=sent)["publishEvent"] == {"id": str(key), "userErrors": []}
     assert published[0].start == 400
     assert published[0].occurred_at.isoformat() == "2026-01-31T19:15:00+00:00"
+
+
+def test_a_stretch_without_a_position(read: Ask, published: list[WatchEvent]) -> None:
+    read(ONE, event={**EVENT, "positional": False})
+    assert published[0].content == ("dune", 0, 407, False)
 
 
 def test_null_is_as_good_as_left_out(read: Ask, published: list[WatchEvent]) -> None:
@@ -53,6 +58,9 @@ def test_null_is_as_good_as_left_out(read: Ask, published: list[WatchEvent]) -> 
         ({"at": 86_401}, "at", "OUT_OF_RANGE"),
         ({"start": 408}, "start", "START_AFTER_AT"),
         ({"start": -1}, "start", "OUT_OF_RANGE"),
+        ({"start": 1, "positional": False}, "start", "INVALID"),
+        ({"occurredAt": "1969-12-31T23:59:59Z"}, "occurredAt", "INVALID_TIME"),
+        ({"occurredAt": "2999-12-31T23:59:59Z"}, "occurredAt", "INVALID_TIME"),
         ({"user": ""}, "user", "TOO_SHORT"),
         ({"user": "a" * 101}, "user", "TOO_LONG"),
         ({"user": "ada lovelace"}, "user", "INVALID_CHARACTERS"),

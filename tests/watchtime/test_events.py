@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pytest_django import Settings
 
 from broker import BrokerUnavailable, default_broker
 from watchtime.events import InvalidEvent, PublishFailed, WatchEvent, publish
@@ -32,7 +33,7 @@ def without(field: str) -> bytes:
 
 def test_a_message_becomes_an_event() -> None:
     event = WatchEvent.decode(message())
-    assert event.content == ("anna", "blade-runner", 10, 407)
+    assert event.content == ("blade-runner", 10, 407, True)
     assert event.id == UUID(GOOD["id"])
     assert event.occurred_at == datetime(2026, 3, 1, 10, 0, 0, 500_000, tzinfo=UTC)
 
@@ -55,12 +56,13 @@ def test_an_old_message_has_a_start_an_id_and_a_time_of_its_own() -> None:
         slug=st.from_regex(r"\A[-a-zA-Z0-9_]{1,50}\Z"),
         stretch=st.tuples(st.integers(0, MAX_MOMENT), st.integers(0, MAX_MOMENT)).map(sorted),
         id=st.uuids(),
-        occurred_at=st.datetimes(timezones=st.just(UTC)),
+        positional=st.booleans(),
+        occurred_at=st.datetimes(datetime(1970, 1, 1), datetime(2026, 1, 1), timezones=st.just(UTC)),
     )
 )
 def test_what_is_encoded_is_decoded(fields: dict[str, object]) -> None:
     start, at = fields.pop("stretch")  # type: ignore[misc]
-    event = WatchEvent.from_fields({**fields, "start": start, "at": at})
+    event = WatchEvent.from_fields({**fields, "start": start if fields["positional"] else 0, "at": at})
     assert WatchEvent.decode(event.encode()) == event
 
 
@@ -88,6 +90,9 @@ def test_what_is_encoded_is_decoded(fields: dict[str, object]) -> None:
         (message(start=408), "start"),
         (message(start=-1), "start"),
         (message(start=True), "start"),
+        (message(positional=False), "start"),
+        (message(positional=0, start=0), "positional"),
+        (message(positional="false", start=0), "positional"),
         (message(user=""), "user"),
         (message(user="a" * 101), "user"),
         (message(user="two words"), "user"),
@@ -95,6 +100,8 @@ def test_what_is_encoded_is_decoded(fields: dict[str, object]) -> None:
         (message(user="line\n"), "user"),
         (message(user="\ud800"), "user"),
         (message(user=5), "user"),
+        (message(user=None), "user"),
+        (message().replace(b'"anna"', b"9" * 25), "user"),
         (message(slug=""), "slug"),
         (message(slug="a" * 51), "slug"),
         (message(slug="a/b"), "slug"),
@@ -103,7 +110,6 @@ def test_what_is_encoded_is_decoded(fields: dict[str, object]) -> None:
         (message(slug="m\0"), "slug"),
         (message(id="no-uuid"), "id"),
         (message(id=5), "id"),
-        (message(id=None), "id"),
         (message(id=""), "id"),
         (message(occurred_at="2026-03-01T12:00:00"), "occurred_at"),
         (message(occurred_at="2026-03-01"), "occurred_at"),
@@ -114,6 +120,21 @@ def test_what_is_encoded_is_decoded(fields: dict[str, object]) -> None:
         (message(occurred_at="9999-12-31T23:59:59-14:00"), "occurred_at"),
         (message(occurred_at="1700000000"), "occurred_at"),
         (message(occurred_at=1_700_000_000), "occurred_at"),
+        (message(occurred_at="1969-12-31T23:59:59.999999Z"), "occurred_at"),
+        (message(occurred_at="1970-01-01T00:00:00+00:01"), "occurred_at"),
+        (message(occurred_at="2026-12-31T12:00:60Z"), "occurred_at"),
+        (message(occurred_at="2026-12-31T23:59:60+01:00"), "occurred_at"),
+        (message(occurred_at="2026-12-31T23:59:61Z"), "occurred_at"),
+        (message(occurred_at="0001-01-01T00:59:60+01:00"), "occurred_at"),
+        (message(occurred_at="9999-12-31T23:59:60Z"), "occurred_at"),
+        (message(occurred_at="9999-12-31T23:59:59Z"), "occurred_at"),
+        (b'{"at": 1, ' + message()[1:], "at"),
+        (b'{"at": 407, ' + message()[1:], "at"),
+        (b'{"user": null, ' + message()[1:], "user"),
+        (b'{"id": null, ' + message()[1:], "id"),
+        (b'{"\\u0061t": 407, ' + message()[1:], "at"),
+        (b'{"extra": [{"at": 1, "at": 1}], ' + message()[1:], "at"),
+        (message() + message(), "event"),
         (b"", "event"),
         (b"null", "event"),
         (b"[]", "event"),
@@ -146,10 +167,48 @@ def test_a_broken_message_is_refused_by_the_name_of_its_field(body: bytes, field
         {"id": GOOD["id"].upper()},
         {"occurred_at": "2026-03-01t12:00:00z"},
         {"occurred_at": "2026-03-01 12:00:00.123456789-00:00"},
+        {"occurred_at": "1970-01-01T00:00:00Z"},
+        {"positional": True},
+        {"positional": False, "start": 0},
+        {"user": "\u00e9\u4f1f"},
     ],
 )
 def test_the_edges_are_accepted(changes: dict[str, object]) -> None:
     assert WatchEvent.decode(message(**changes)) == WatchEvent.from_fields({**GOOD, **changes})
+
+
+@pytest.mark.parametrize("field", ["id", "occurred_at", "start", "positional"])
+def test_null_is_as_good_as_left_out(field: str) -> None:
+    fields = {**GOOD, "positional": True, "start": 0, field: None}
+    for event in (WatchEvent.decode(message(**fields)), WatchEvent.from_fields(fields)):
+        assert field not in event.model_fields_set
+        assert event.content == ("blade-runner", 0, 407, True)
+        assert event.has_own_id == (field != "id")
+
+
+@pytest.mark.parametrize(
+    ("leap", "instant"),
+    [
+        ("2016-12-31T23:59:60Z", "2017-01-01T00:00:00Z"),
+        ("2016-12-31t23:59:60.25z", "2017-01-01T00:00:00.25Z"),
+        ("1990-12-31T15:59:60-08:00", "1991-01-01T00:00:00Z"),
+    ],
+)
+def test_a_leap_second_is_the_one_after(leap: str, instant: str) -> None:
+    assert WatchEvent.decode(message(occurred_at=leap)).occurred_at == datetime.fromisoformat(instant)
+
+
+def test_the_future_ends_where_the_setting_says(settings: Settings) -> None:
+    settings.OCCURRED_AT_MAX_AHEAD = 3600
+    WatchEvent.decode(message(occurred_at=(datetime.now(UTC) + timedelta(minutes=59)).isoformat()))
+    with pytest.raises(InvalidEvent, match="occurred_at: Enter a time at most 3600 seconds in the future"):
+        WatchEvent.decode(message(occurred_at=(datetime.now(UTC) + timedelta(minutes=61)).isoformat()))
+
+
+def test_a_message_that_is_positional_does_not_say_so() -> None:
+    """Consumers of an older release refuse a field that they do not know."""
+    assert b"positional" not in WatchEvent.decode(message()).encode()
+    assert WatchEvent.decode(WatchEvent.decode(message(positional=False, start=0)).encode()).positional is False
 
 
 def test_every_wrong_field_is_named() -> None:
@@ -164,6 +223,14 @@ def test_a_field_name_of_any_kind_is_safe_to_show() -> None:
     (error,) = refused.value.errors
     assert error.field.startswith("\\x00xxx")
     assert len(error.field) < 100
+
+
+@pytest.mark.parametrize("character", ["\0", "\x1b", "\x7f", "\x9b", "\n", "\u202e", "\ud800"])
+def test_no_error_repeats_a_character_that_is_not_printable(character: str) -> None:
+    for name in ("user", "slug", "id", "occurred_at", "at", "start", "positional", f"x{character}"):
+        with pytest.raises(InvalidEvent) as refused:
+            WatchEvent.decode(message(**{name: f"0191e0b6{character}"}))
+        assert str(refused.value).isprintable()
 
 
 def test_decoded_values_obey_the_same_rules() -> None:

@@ -34,7 +34,9 @@ class TestBadInput:
             ("at", "9" * 5000),
             ("start", 408),
             ("start", "408"),
-            ("start", None),
+            ("user", None),
+            ("positional", "no"),
+            ("positional", 1),
             ("start", True),
             ("user", ""),
             ("user", "a" * 101),
@@ -52,10 +54,11 @@ class TestBadInput:
             ("slug", 5),
             ("id", "5"),
             ("id", 5),
-            ("id", None),
             ("occurred_at", "yesterday"),
             ("occurred_at", "2026-11-22T12:30:00"),
             ("occurred_at", 1_700_000_000),
+            ("occurred_at", "1969-12-31T23:59:59Z"),
+            ("occurred_at", "2999-12-31T23:59:59Z"),
         ],
     )
     def test_names_the_field(self, client, field, value):
@@ -64,6 +67,10 @@ class TestBadInput:
     @pytest.mark.parametrize("field", ["user", "slug", "at"])
     def test_missing_field(self, client, field):
         assert refused(post(client, json.dumps({name: GOOD[name] for name in GOOD if name != field}))) == [field]
+
+    def test_a_name_twice(self, client):
+        assert refused(post(client, '{"user": "ann", "slug": "heat", "at": 1, "at": 407}')) == ["at"]
+        assert refused(post(client, '{"user": "ann", "slug": "heat", "at": 1, "x": 1, "x": 1}')) == ["x"]
 
     @pytest.mark.parametrize("literal", ["9" * 5000, "-" + "9" * 5000, "NaN", "-Infinity", "1e400", "407e0", "1e1"])
     def test_number_literals(self, client, literal):

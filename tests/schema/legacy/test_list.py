@@ -41,6 +41,7 @@ class TestList:
                 "start": 10,
                 "id": str(event.event_id),
                 "occurred_at": "2026-11-22T12:30:00.123456Z",
+                "positional": True,
                 "received_at": "2026-11-22T12:30:00.123456Z",
             }
         ]

@@ -27,7 +27,7 @@ class TestPost:
         assert (response.status_code, response.json()) == (200, "ok")
         assert response["Content-Type"] == JSON
         (event,) = published()
-        assert event.content == ("ann", "heat", 0, 407)
+        assert (event.user, event.content) == ("ann", ("heat", 0, 407, True))
 
     @pytest.mark.parametrize("send", ["urlencoded", "multipart"])
     def test_forms(self, client, send):
@@ -35,7 +35,18 @@ class TestPost:
         content_type = {} if send == "multipart" else {"content_type": URLENCODED}
         body = fields if send == "multipart" else "user=ann&slug=heat&at=407&start=7&unknown=x"
         assert client.post("/", body, **content_type).status_code == 200
-        assert published()[0].content == ("ann", "heat", 7, 407)
+        assert (published()[0].user, published()[0].content) == ("ann", ("heat", 7, 407, True))
+
+    @pytest.mark.parametrize("value", [False, "false"])
+    def test_not_positional(self, client, value):
+        assert post(client, json.dumps(GOOD | {"positional": value})).status_code == 200
+        assert client.post("/", GOOD | {"positional": "false"}).status_code == 200
+        assert [event.positional for event in published()] == [False, False]
+
+    def test_null_is_as_good_as_left_out(self, client):
+        nothing = dict.fromkeys(("id", "occurred_at", "start", "positional"))
+        assert post(client, json.dumps(GOOD | nothing)).status_code == 200
+        assert published()[0].content == ("heat", 0, 407, True)
 
     def test_every_field(self, client):
         body = GOOD | {"start": 400, "id": ID, "occurred_at": "2026-11-22T14:30:00.123456+02:00"}
