@@ -5,10 +5,13 @@ import re
 import subprocess
 import sys
 
+import pytest
+
 from tests.processes import EXAMPLE
 from tests.services import ROOT
 
-READ = re.compile(r'(?:env\.\w+|_number)\("([A-Z_]+)"')
+READ = re.compile(r'env\.\w+\("([A-Z_]+)"')
+KEY = "only-for-tests-" + "0123456789" * 5
 
 
 def test_the_example_lists_every_variable_that_is_read() -> None:
@@ -17,11 +20,23 @@ def test_the_example_lists_every_variable_that_is_read() -> None:
     assert sorted(listed) == sorted(read)
 
 
-def run(code: str, **variables: str) -> str:
-    """Run code in a process that has only these variables, and no .env; return what it prints."""
+def start(code: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+    """Run code in a process that has only these variables, and no .env."""
     code = f"import environ; environ.Env.read_env = lambda *_: None\n{code}"
-    env = {"DJANGO_SETTINGS_MODULE": "project.settings", "SECRET_KEY": "x", **variables}
-    return subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True).stdout
+    env = {"DJANGO_SETTINGS_MODULE": "project.settings", "SECRET_KEY": KEY, **variables}
+    return subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True)
+
+
+def run(code: str, **variables: str) -> str:
+    """Return what code prints in such a process."""
+    return start(code, **variables).stdout
+
+
+def refusal(**variables: str) -> str:
+    """Return the lines by which settings are refused."""
+    done = start("import project.settings", **variables)
+    assert done.returncode == 1
+    return done.stderr.partition("ImproperlyConfigured:")[2]
 
 
 def settings_with(**variables: str) -> str:
@@ -49,5 +64,86 @@ def test_one_file_reads_the_environment() -> None:
 def test_a_databases_url_may_have_options_of_its_own() -> None:
     url = "postgres://someone@db.example/watchtime?sslmode=require&connect_timeout=2"
     code = "from project.settings import DATABASES; print(DATABASES['default']['OPTIONS'])"
-    options = run(code, DATABASE_URL=url)
-    assert ast.literal_eval(options) == {"server_side_binding": True, "sslmode": "require", "connect_timeout": 2}
+    options = ast.literal_eval(run(code, DATABASE_URL=url))
+    assert (options["sslmode"], options["connect_timeout"]) == ("require", 2)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        *(
+            f"{name}={value}"
+            for name in ("DEBUG", "HTTPS", "GRAPHQL_INTROSPECTION")
+            for value in ("ja", "maybe", "2", "")
+        ),
+        *(f"PORT={value}" for value in ("0", "-1", "65536", "8000.0", "8_000", "٨٠", "", "9" * 5000)),
+        *(f"WEB_WORKERS={value}" for value in ("0", "-1", "257")),
+        *(f"WEB_THREADS={value}" for value in ("0", "-4", "100000")),
+        *(f"PUBLISH_TIMEOUT={value}" for value in ("0", "-1", "nan", "inf", "1e9", "soon")),
+        *(f"DATABASE_TIMEOUT={value}" for value in ("0", "-1", "nan", "inf", "1e9")),
+        *(f"CONSUMER_BATCH_SIZE={value}" for value in ("0", "-1", "16384", str(10**21))),
+        *(f"CONSUMER_LINGER_MS={value}" for value in ("-1", "60000", "0.5")),
+        *(f"BROKER_MAX_LENGTH={value}" for value in ("0", "-1", str(10**21))),
+        *(f"BROKER_QUEUE={value}" for value in ("", "amq.events", "a b", "x" * 201, "$MISSING")),
+        *(f"BROKER_URL={value}" for value in ("", "amqp://", "amqps:///", "redis://h", "database://x", "amqp://h:0")),
+        *(f"BROKER_URL={value}" for value in ("amqp://h:99999", "amqp://a,", "amqp://a,b", "amqp://u:p@/vhost")),
+        *(f"DATABASE_URL={value}" for value in ("", "mysql://h/d", "sqlite://", "sqlite:///", "sqlite:///:memory:")),
+        *(f"DATABASE_URL={value}" for value in ("postgres://", "postgres://h", "postgres://h:x/d", "$MISSING")),
+        *(f"HOST={value}" for value in ("", "http://h", "a b")),
+        *(f"LOG_LEVEL={value}" for value in ("", "LOUD", "NOTSET")),
+        *(f"SECRET_KEY={value}" for value in ("", "short", "x" * 100)),
+        *(f"ALLOWED_HOSTS={value}" for value in ("", " , ")),
+        *("HSTS_PRELOAD=true", "HSTS_INCLUDE_SUBDOMAINS=true"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_its_name(given: str) -> None:
+    name, _, value = given.partition("=")
+    lines = refusal(**{name: value}).strip().splitlines()
+    assert [line.split()[0] for line in lines] == [name]
+    assert len(lines[0]) < 250
+
+
+def test_all_problems_are_found_at_once() -> None:
+    wrong = {"PORT": "x", "HTTPS": "ja", "SECRET_KEY": "short", "BROKER_URL": "amqp://", "CONSUMER_BATCH_SIZE": "0"}
+    assert {line.split()[0] for line in refusal(**wrong).strip().splitlines()} == set(wrong)
+
+
+@pytest.mark.parametrize(("value", "expected"), [("yes", True), ("ON", True), ("1", True), ("No", False), ("0", False)])
+def test_a_boolean_may_be_written_in_several_ways(value: str, expected: bool) -> None:
+    assert run("from project.settings import HTTPS; print(HTTPS)", HTTPS=value).strip() == str(expected)
+
+
+@pytest.mark.parametrize("name", ["BROKER_URL", "DATABASE_URL"])
+@pytest.mark.parametrize(
+    "password", ["12/s3cr3t", "s3cr3t/x", "12#s3cr3t", "s3cr3t?x", "12?s3cr3t", "[s3cr3t", "s3cr3t:x/"]
+)
+def test_no_part_of_a_password_is_shown(name: str, password: str) -> None:
+    scheme = {"BROKER_URL": "amqp", "DATABASE_URL": "postgres"}[name]
+    done = start("import project.settings", **{name: f"{scheme}://someone:{password}@h:5/d"})
+    assert done.returncode == 1
+    assert name in done.stderr
+    assert "s3cr3t" not in done.stderr
+    assert "12" not in done.stderr.partition("ImproperlyConfigured:")[2]
+
+
+def test_a_password_may_have_every_character_percent_encoded() -> None:
+    code = "from project.settings import DATABASES as d; print(d['default']['PASSWORD'], d['default']['HOST'])"
+    assert run(code, DATABASE_URL="postgres://u:%2F%23%3F%40%25@h/d").split() == ["/#?@%", "h"]
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::", "example.com"])
+def test_debug_does_not_start_where_others_reach_it(host: str) -> None:
+    assert "DEBUG must be false" in refusal(DEBUG="true", HOST=host)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
+def test_debug_starts_on_loopback(host: str) -> None:
+    assert start("import project.settings", DEBUG="true", HOST=host, SECRET_KEY="").returncode == 0
+
+
+def test_https_does_not_bind_other_hosts_of_the_domain_unless_asked_to() -> None:
+    names = ("INCLUDE_SUBDOMAINS", "PRELOAD", "SECONDS")
+    code = f"from project import settings as s; print(*(getattr(s, 'SECURE_HSTS_' + name) for name in {names}))"
+    assert run(code, HTTPS="true").split() == ["False", "False", "31536000"]
+    asked = {"HSTS_INCLUDE_SUBDOMAINS": "true", "HSTS_PRELOAD": "true"}
+    assert run(code, HTTPS="true", **asked).split() == ["True", "True", "31536000"]
