@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
-from broker.base import Broker, DeadLetter, Delivery, Rejection, Subscription
+from broker.base import Broker, DeadLetter, Delivery, Depths, Rejection, Subscription
 from broker.errors import BrokerError, BrokerMisconfigured, BrokerUnavailable, ConsumerFailed, TryAgain
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "ConsumerFailed",
     "DeadLetter",
     "Delivery",
+    "Depths",
     "Rejection",
     "Subscription",
     "TryAgain",

@@ -17,7 +17,8 @@ class Delivery(NamedTuple):
     """One hand-over of a message.
 
     `redelivered` says that it may have been handed over before. `sent_at`, where the broker
-    knows it, is when the message was first published, in seconds since the epoch.
+    knows it, is when the message was first published, in seconds since the epoch. `headers`
+    are what its publisher gave with it.
     """
 
     body: bytes
@@ -44,6 +45,13 @@ class DeadLetter(NamedTuple):
     body: bytes
     reason: str
     first_seen: datetime | None
+
+
+class Depths(NamedTuple):
+    """How many messages wait: those that no consumer holds, and the dead letters."""
+
+    waiting: int
+    dead: int
 
 
 class Subscription(ABC):
@@ -86,11 +94,19 @@ class Broker(ABC):
         self.dead_queue = queue.removesuffix(".events") + ".dead"
 
     @abstractmethod
-    def publish(self, messages: Sequence[bytes]) -> None:
-        """Return when every message is safely stored.
+    def publish(self, messages: Sequence[bytes], headers: Mapping[str, str] | None = None) -> None:
+        """Return when every message is safely stored. Each delivery of them comes with `headers`.
 
         Raises BrokerError otherwise; some or all may be stored even then.
         """
+
+    @abstractmethod
+    def depths(self) -> Depths:
+        """Return how many messages wait in each queue. Raises BrokerUnavailable when the broker does not tell."""
+
+    @abstractmethod
+    def check(self) -> None:
+        """Return when the broker would take messages now. Raises BrokerError with the reason otherwise."""
 
     @abstractmethod
     def subscribe(self, queue: str, prefetch: int) -> Subscription:

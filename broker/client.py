@@ -3,15 +3,15 @@
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from itertools import cycle
 from queue import Empty
 
-from broker.base import Broker, DeadLetter, Delivery, Rejection, Subscription
+from broker.base import Broker, DeadLetter, Delivery, Depths, Rejection, Subscription
 from broker.consumer import pauses
-from broker.errors import BrokerError
+from broker.errors import BrokerError, BrokerUnavailable
 from broker.rabbitmq import CONNECT_TIMEOUT, Outgoing, Session, parameters, persistent
 from broker.topology import topology
 
@@ -26,12 +26,13 @@ class RabbitMQClient(Broker):
         self._topology = topology(queue, self.dead_queue, max_length)
         self._nodes = cycle([parameters(node) for node in url.split(",")])
         self._publish_timeout = publish_timeout
+        self._max_length = max_length
         self._lock = threading.Lock()
         self._session: Session | None = None
         self._pauses = pauses()
 
-    def publish(self, messages: Sequence[bytes]) -> None:
-        properties = persistent(time.time())
+    def publish(self, messages: Sequence[bytes], headers: Mapping[str, str] | None = None) -> None:
+        properties = persistent(time.time(), headers)
         self._publish(self.queue, [(message, properties) for message in messages])
 
     def _publish(self, queue: str, messages: Sequence[Outgoing]) -> None:
@@ -74,6 +75,16 @@ class RabbitMQClient(Broker):
             session.close()
             raise
         return _Consuming(session, queue, self.publish_dead_letters)
+
+    def depths(self) -> Depths:
+        session = self._publisher()
+        session.wait_until_ready(self._publish_timeout)
+        return Depths(session.depth(self.queue), session.depth(self.dead_queue))
+
+    def check(self) -> None:
+        if self.depths().waiting >= self._max_length:
+            raise BrokerUnavailable("RabbitMQ's queue is full")
+        self._publisher().raise_if_blocked()
 
     def list_dead_letters(self, limit: int) -> list[DeadLetter]:
         letters: list[DeadLetter] = []
@@ -130,10 +141,7 @@ class _Consuming(Subscription):
         self._dead_letter(rejections)
 
     def depth(self) -> int:
-        declared = self._session.request(
-            lambda channel, done: channel.queue_declare(self._queue, passive=True, callback=done)
-        )
-        return int(declared.method.message_count)
+        return self._session.depth(self._queue)
 
     def close(self) -> None:
         self._session.close()
@@ -148,4 +156,5 @@ def _dead_letter(delivery: Delivery) -> DeadLetter:
 
 def _refused(rejection: Rejection) -> Outgoing:
     delivery, reason = rejection
-    return delivery.body, persistent(delivery.sent_at or time.time(), {REASON: reason})
+    kept = {name: text for name, text in (delivery.headers or {}).items() if isinstance(text, str) and len(text) < 200}
+    return delivery.body, persistent(delivery.sent_at or time.time(), {**kept, REASON: reason})

@@ -1,7 +1,8 @@
 """The embedded queue: a table of the service's own database. Nothing to install."""
 
+import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -9,7 +10,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError, close_old
 from django.db.models import F
 from django.utils import timezone
 
-from broker.base import Broker, DeadLetter, Delivery, Rejection, Subscription
+from broker.base import Broker, DeadLetter, Delivery, Depths, Rejection, Subscription
 from broker.errors import BrokerError, BrokerUnavailable
 from broker.group_commit import GroupCommit
 from broker.models import Message
@@ -17,7 +18,7 @@ from broker.models import Message
 # How long a consumer may hold a message before another gets it. A fold that takes longer
 # is done twice and counted once; a consumer that died is made good this much later.
 LEASE = timedelta(seconds=6)
-INSERT = "INSERT INTO broker_message (queue, body, sent_at, deliveries, reason) VALUES (%s, %s, %s, 0, '')"
+INSERT = "INSERT INTO broker_message (queue, body, headers, sent_at, deliveries, reason) VALUES (%s, %s, %s, %s, 0, '')"
 POLL_INTERVAL = 0.05  # seconds between two looks at an empty queue
 
 
@@ -28,14 +29,27 @@ class DatabaseBroker(Broker):
         super().__init__(queue)
         self._group = GroupCommit(self._insert)
 
-    def publish(self, messages: Sequence[bytes]) -> None:
+    def publish(self, messages: Sequence[bytes], headers: Mapping[str, str] | None = None) -> None:
         """Insert the messages in one transaction, together with what other threads publish: all are stored, or none."""
-        self._group.store(messages)
+        encoded = json.dumps(headers) if headers else None
+        self._group.store([(body, encoded) for body in messages])
 
-    def _insert(self, messages: Sequence[bytes]) -> None:
+    def _insert(self, messages: Sequence[tuple[bytes, str | None]]) -> None:
         now = connection.ops.adapt_datetimefield_value(timezone.now())
         with _broker_errors(), transaction.atomic(durable=True), connection.cursor() as cursor:
-            cursor.executemany(INSERT, [(self.queue, body, now) for body in messages])
+            cursor.executemany(INSERT, [(self.queue, *message, now) for message in messages])
+
+    def depths(self) -> Depths:
+        with _broker_errors():
+            waiting, dead = (
+                Message.objects.filter(queue=queue).ready(timezone.now()).count()
+                for queue in (self.queue, self.dead_queue)
+            )
+        return Depths(waiting, dead)
+
+    def check(self) -> None:
+        with _broker_errors():
+            Message.objects.filter(queue=self.queue).exists()
 
     def subscribe(self, queue: str, prefetch: int) -> Subscription:
         return _Leases(queue, self.dead_queue, prefetch)
@@ -84,7 +98,11 @@ class _Leases(Subscription):
             )
         return [
             Delivery(
-                bytes(message.body), message.pk, redelivered=message.deliveries > 0, sent_at=message.sent_at.timestamp()
+                bytes(message.body),
+                message.pk,
+                redelivered=message.deliveries > 0,
+                sent_at=message.sent_at.timestamp(),
+                headers=message.headers,
             )
             for message in messages
         ]
@@ -99,6 +117,7 @@ class _Leases(Subscription):
             Message(
                 queue=self._dead_queue,
                 body=delivery.body,
+                headers=delivery.headers,
                 sent_at=datetime.fromtimestamp(delivery.sent_at or time.time(), UTC),
                 reason=reason,
             )

@@ -3,24 +3,26 @@
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from typing import Generic, TypeVar
 
+T = TypeVar("T")
 Turn = Future[bool]  # a thread's: whether it is to lead, or else its messages are stored
 
 
-class GroupCommit:
+class GroupCommit(Generic[T]):
     """Calls `write` for one group of messages after the other.
 
     Who finds nobody at it leads: writes all that waits, its own messages among it, and then has
     the first of those that came meanwhile lead the next group.
     """
 
-    def __init__(self, write: Callable[[Sequence[bytes]], None]) -> None:
+    def __init__(self, write: Callable[[Sequence[T]], None]) -> None:
         self._write = write
         self._lock = threading.Lock()
         self._led = False
-        self._waiting: list[tuple[Sequence[bytes], Turn]] = []
+        self._waiting: list[tuple[Sequence[T], Turn]] = []
 
-    def store(self, messages: Sequence[bytes]) -> None:
+    def store(self, messages: Sequence[T]) -> None:
         """Return when the messages are written. Raises what `write` raised when they are not."""
         turn = Turn()
         with self._lock:

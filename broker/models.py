@@ -20,6 +20,7 @@ class Message(models.Model):
 
     queue = models.CharField(max_length=255)
     body = models.BinaryField()
+    headers = models.JSONField(null=True, help_text="What its publisher gave with it, such as the request's id.")
     sent_at = models.DateTimeField(help_text="When it was first published.")
     leased_until = models.DateTimeField(null=True, help_text="When it is delivered again, unless acknowledged before.")
     deliveries = models.IntegerField(default=0, help_text="How often it was handed to a consumer.")

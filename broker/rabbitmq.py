@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import takewhile
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, cast
 
 import pika
 from pika.adapters.select_connection import SelectConnection
@@ -47,6 +47,8 @@ REFUSAL_PATIENCE = 1.0  # a channel opened while the queue has no leader refuses
 MAX_UNCONFIRMED = 50_000  # messages in memory that wait for their confirm
 REFUSAL = "RabbitMQ refused a message: the queue is full, or has no leader now"
 BLOCKED = "RabbitMQ takes no messages now: a memory or disk alarm"
+SENT_AT = "timestamp_in_ms"  # the name that RabbitMQ's own plugins use for it
+LATEST_MS = 253_402_300_800_000  # the end of the year 9999
 REFUSED = re.compile(r"\((403|530)\)")  # access refused, not allowed
 
 
@@ -142,10 +144,14 @@ class Session:
         if self._error is not None:
             raise self._error
 
-    def publish(self, queue: str, messages: Sequence[Outgoing], timeout: float) -> None:
-        """Return when every message is confirmed. Raises BrokerUnavailable otherwise, and after `timeout` seconds."""
+    def raise_if_blocked(self) -> None:
+        """Raise BrokerUnavailable while RabbitMQ takes no messages."""
         if self._blocked:
             raise BrokerUnavailable(BLOCKED)
+
+    def publish(self, queue: str, messages: Sequence[Outgoing], timeout: float) -> None:
+        """Return when every message is confirmed. Raises BrokerUnavailable otherwise, and after `timeout` seconds."""
+        self.raise_if_blocked()
         if len(self._unconfirmed) > MAX_UNCONFIRMED:
             raise BrokerUnavailable(f"{len(self._unconfirmed)} messages wait for their confirm already")
         publication = Publication(queue, messages, len(messages))
@@ -163,6 +169,11 @@ class Session:
         answer: Future[Any] = Future()
         self._begin(answer, lambda: method(self._channel, partial(_settle, answer)))
         return self._result(answer, CONNECT_TIMEOUT)
+
+    def depth(self, queue: str) -> int:
+        """Return how many messages wait in a queue and are not handed out."""
+        declared = self.request(lambda channel, done: channel.queue_declare(queue, passive=True, callback=done))
+        return int(declared.method.message_count)
 
     def call(self, method: Callable[[Channel], object]) -> None:
         """Call a method of the channel that the broker does not answer."""
@@ -299,7 +310,7 @@ class Session:
 
     def _on_message(self, _channel: Channel, method: Basic.Deliver, properties: BasicProperties, body: bytes) -> None:
         self.inbox.put(
-            Delivery(body, method.delivery_tag, method.redelivered, properties.timestamp, properties.headers)
+            Delivery(body, method.delivery_tag, method.redelivered, _sent_at(properties), properties.headers)
         )
 
     def _on_cancel(self, _frame: object) -> None:
@@ -353,7 +364,16 @@ def _settle(future: "Future[Any]", outcome: object) -> None:
 
 def persistent(sent_at: float, headers: Mapping[str, Any] | None = None) -> BasicProperties:
     """Return the properties of a message that survives a restart, first published at `sent_at`, in epoch seconds."""
+    headers = {**(headers or {}), SENT_AT: int(1000 * sent_at)}
     return BasicProperties(delivery_mode=2, timestamp=int(sent_at), headers=headers)
+
+
+def _sent_at(properties: BasicProperties) -> float | None:
+    """Return when a message was published, in epoch seconds: by the header, else by the property of whole seconds."""
+    milliseconds = (properties.headers or {}).get(SENT_AT)
+    if isinstance(milliseconds, int) and 0 <= milliseconds < LATEST_MS:
+        return milliseconds / 1000
+    return cast("float | None", properties.timestamp)
 
 
 def parameters(url: str) -> pika.URLParameters:

@@ -1,11 +1,11 @@
 """The consumer's loop, against a queue in memory: classes of failure, and when it stops."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 
-from broker.base import Broker, DeadLetter, Delivery, Rejection, Subscription
+from broker.base import Broker, DeadLetter, Delivery, Depths, Rejection, Subscription
 from broker.consumer import MAX_FAILURES_IN_A_ROW, Consumer, pauses
 from broker.errors import BrokerUnavailable, ConsumerFailed, TryAgain
 
@@ -21,8 +21,14 @@ class MemoryBroker(Broker):
         self.dead: dict[bytes, str] = {}
         self.subscriptions = 0
 
-    def publish(self, messages: Sequence[bytes]) -> None:
+    def publish(self, messages: Sequence[bytes], headers: Mapping[str, str] | None = None) -> None:
         self.bodies += messages
+
+    def depths(self) -> Depths:
+        return Depths(len(self.bodies), len(self.dead))
+
+    def check(self) -> None:
+        pass
 
     def subscribe(self, queue: str, prefetch: int) -> Subscription:
         self.subscriptions += 1

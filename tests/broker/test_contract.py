@@ -62,6 +62,45 @@ def test_what_is_published_is_delivered_in_order(broker: Broker) -> None:
     assert not any(delivery.redelivered for delivery in deliveries)
 
 
+def test_headers_and_the_time_of_publishing_come_with_each_delivery(broker: Broker) -> None:
+    before = time.time()
+    broker.publish([b"1", b"2"], {"request": "é1"})
+    broker.publish([b"3"])
+    after = time.time()
+    with closing(broker.subscribe(broker.queue, 10)) as subscription:
+        deliveries = receive(subscription, 3)
+    assert [(delivery.headers or {}).get("request") for delivery in deliveries] == ["é1", "é1", None]
+    for delivery in deliveries:
+        assert delivery.sent_at is not None
+        assert before - 0.001 <= delivery.sent_at <= after, "to the millisecond"
+
+
+def test_a_dead_letter_keeps_its_headers(broker: Broker) -> None:
+    broker.publish([b"bad"], {"request": "7"})
+    with closing(broker.subscribe(broker.queue, 10)) as subscription:
+        (delivery,) = receive(subscription, 1)
+        subscription.dead_letter([Rejection(delivery, "wrong")])
+        subscription.acknowledge([delivery])
+    with closing(broker.subscribe(broker.dead_queue, 10)) as subscription:
+        (letter,) = receive(subscription, 1)
+    assert (letter.headers or {})["request"] == "7"
+
+
+def test_depths_are_what_waits_and_what_was_refused(broker: Broker) -> None:
+    assert broker.depths() == (0, 0)
+    broker.publish([b"1", b"2", b"3"])
+    with closing(broker.subscribe(broker.queue, 1)) as subscription:
+        (delivery,) = receive(subscription, 1)
+        subscription.dead_letter([Rejection(delivery, "wrong")])
+        subscription.acknowledge([delivery])
+        wait_for(lambda: broker.depths().dead == 1, 5, "one dead letter")
+    wait_for(lambda: broker.depths() == (2, 1), 5, "two wait")
+
+
+def test_a_broker_that_takes_messages_passes_its_check(broker: Broker) -> None:
+    broker.check()
+
+
 def test_nothing_published_is_nothing_delivered(broker: Broker) -> None:
     broker.publish([])
     with closing(broker.subscribe(broker.queue, 10)) as subscription:

@@ -100,9 +100,12 @@ def test_a_full_queue_refuses_and_takes_again_when_there_is_room(rabbitmq_queue:
     with closing(client(rabbitmq_queue, max_length=10)) as broker:
         with pytest.raises(BrokerUnavailable, match="full"):
             fill(broker)
+        with pytest.raises(BrokerUnavailable, match="full"):
+            broker.check()
         with services.raw_channel() as channel:
             channel.queue_purge(rabbitmq_queue)
         broker.publish([b"room"])
+        broker.check()
 
 
 def test_a_queue_with_other_properties_is_one_clear_error(rabbitmq_queue: str) -> None:
