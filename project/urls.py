@@ -12,6 +12,6 @@ handler404 = "schema.legacy.not_found"
 
 urlpatterns = [
     path(PATH, graphql, name="graphql"),
+    path("", legacy),  # before the admin: a viewer may be named "admin"
     path(ADMIN[1:], admin.site.urls),
-    path("", legacy),
 ]

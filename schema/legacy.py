@@ -19,8 +19,7 @@ from ninja.errors import HttpError, ValidationError
 from ninja.params.functions import Query
 from pydantic import BeforeValidator
 
-from schema.pagination import a_time, microseconds
-from schema.serializers import (
+from schema.legacy_schemas import (
     EventPage,
     EventSerializer,
     InvalidData,
@@ -30,8 +29,18 @@ from schema.serializers import (
     UserMovieTotalWatchTimeSerializer,
     UserTotalWatchTimeSerializer,
 )
+from schema.pagination import a_time, microseconds
 from watchtime import totals
-from watchtime.events import FieldError, InvalidEvent, PublishFailed, Username, WatchEvent, load_json, publish
+from watchtime.events import (
+    FieldError,
+    InvalidEvent,
+    PublishFailed,
+    Username,
+    WatchEvent,
+    load_json,
+    publish,
+    without_repeats,
+)
 from watchtime.history import Part, Place, events
 from watchtime.models import MAX_SECONDS, CustomUser, Event, Movie
 
@@ -190,6 +199,8 @@ def create_event(request: HttpRequest) -> HttpResponse:
 
 def _fields(request: HttpRequest) -> object:
     """Return the decoded body. Raises HttpError and InvalidEvent when there is no decoding it."""
+    if request.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
+        raise HttpError(415, "Send the body as it is, without a Content-Encoding")
     if "Transfer-Encoding" in request.headers:
         raise HttpError(411, "Send a Content-Length")  # Django reads no body without one
     if int(request.headers.get("Content-Length") or 0) > (settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0):
@@ -203,7 +214,7 @@ def _fields(request: HttpRequest) -> object:
 
 def _form(request: HttpRequest) -> dict[str, object]:
     try:
-        return dict(request.POST.items())
+        return without_repeats([(name, value) for name, values in request.POST.lists() for value in values])
     except (BadRequest, MultiPartParserError, SuspiciousOperation):
         raise InvalidEvent([FieldError("event", "form_invalid", "The body is no valid form")]) from None
 
@@ -243,12 +254,12 @@ def movie_total_watch_time(request: HttpRequest, pk: Path[MoviePk]) -> Movie:
     return _known_movie(pk)
 
 
-# After the two above: a viewer named "users" or "movies" is not asked for here, as it ever was.
+# After the two above: GraphQL tells of viewers named "users" and "movies".
 @_read("/{username}/{movie_pk}/total-watch-time/", UserMovieTotalWatchTimeSerializer, {404: Problem})
 def user_movie_total_watch_time(
     request: HttpRequest, username: Path[Username], movie_pk: Path[MoviePk]
 ) -> dict[str, int]:
-    """Say how long a viewer watched a movie, in seconds."""
+    """Say how long a viewer watched a movie, in seconds. For viewers named users or movies ask GraphQL."""
     pair = totals.user_movie_total(username, movie_pk=movie_pk)
     if pair is None:
         _known_user(username)

@@ -1,5 +1,6 @@
 """What `POST /` refuses, and which field it names."""
 
+import gzip
 import json
 
 import pytest
@@ -135,6 +136,17 @@ class TestBadInput:
         response = post(client, json.dumps(GOOD), content_type)
         assert (response.status_code, set(response.json())) == (415, {"detail"})
         assert not Message.objects.exists()
+
+    @pytest.mark.parametrize("encoding", ["gzip", "GZIP", "br", "deflate, gzip", "x"])
+    @pytest.mark.parametrize("content_type", [JSON, URLENCODED, "multipart/form-data; boundary=x"])
+    def test_compressed_body(self, client, encoding, content_type):
+        body = gzip.compress(json.dumps(GOOD).encode())
+        response = post(client, body, content_type, headers={"Content-Encoding": encoding})
+        assert response.status_code == 415
+        assert response.json() == {"detail": "Send the body as it is, without a Content-Encoding"}
+
+    def test_a_form_field_twice(self, client):
+        assert refused(post(client, b"user=ann&slug=heat&at=407&at=408", URLENCODED)) == ["at"]
 
     def test_body_in_chunks(self, client):
         response = post(client, json.dumps(GOOD), headers={"Transfer-Encoding": "chunked"})

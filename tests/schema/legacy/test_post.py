@@ -62,6 +62,9 @@ class TestPost:
         assert post(client, json.dumps(GOOD | {"player": {"name": "web"}, "\ud800": None})).status_code == 200
         assert len(published()) == 1
 
+    def test_an_encoding_that_is_none(self, client):
+        assert post(client, json.dumps(GOOD), headers={"Content-Encoding": "identity"}).status_code == 200
+
     def test_json_with_a_charset(self, client):
         assert post(client, json.dumps(GOOD), "application/json; charset=utf-8").status_code == 200
 

@@ -5,7 +5,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.schema.legacy.conftest import JSON
-from watchtime.models import CustomUser, WatchTime
+from watchtime.models import CustomUser, Movie, WatchTime
 
 pytestmark = pytest.mark.django_db
 
@@ -65,6 +65,23 @@ class TestTotals:
         assert client.get(f"/users/{name}/total-watch-time/").json() == {"username": username, "total_watch_time": 5}
         pair = client.get(f"/{name}/{heat.pk}/total-watch-time/")
         assert pair.json() == {"get_total_watch_time_per_user_movie": 5}
+
+    @pytest.mark.parametrize("username", ["admin", "graphql", "static", "swagger", "swagger.json", "cursor", "livez"])
+    def test_names_of_other_paths_are_usernames_too(self, client, heat, username):
+        user = CustomUser.objects.create(username=username, total_watch_time=5)
+        WatchTime.objects.create(user=user, movie=heat, last_moment=5, total=5)
+        pair = client.get(f"/{username}/{heat.pk}/total-watch-time/")
+        assert (pair.status_code, pair.json()) == (200, {"get_total_watch_time_per_user_movie": 5})
+        unknown = client.get(f"/{username}/{heat.pk + 1}/total-watch-time/")
+        assert (unknown.status_code, unknown.json()) == (404, {"detail": "Unknown movie"})
+        wrong = client.get(f"/{username}/x/total-watch-time/")
+        assert (wrong.status_code, wrong.json()) == (404, {"detail": "Not found"})
+        assert client.post(f"/{username}/{heat.pk}/total-watch-time/").status_code == 405
+
+    def test_a_movie_without_a_title(self, client):
+        movie = Movie.objects.create(slug="untitled")
+        total = client.get(f"/movies/{movie.pk}/total-watch-time/").json()
+        assert total == {"title": None, "slug": "untitled", "total_watch_time": 0}
 
     def test_fixed_paths_come_first(self, client, heat):
         for username in ("users", "movies", str(heat.pk)):

@@ -6,20 +6,28 @@ from uuid import UUID
 
 from ninja import Field, Schema
 from pydantic import AwareDatetime, ConfigDict
+from pydantic.config import JsonDict
 from uuid_utils.compat import uuid7
 
-from watchtime.models import MAX_MOMENT, MAX_SECONDS, MAX_SLUG_LENGTH, MAX_USERNAME_LENGTH
+from watchtime.models import MAX_MOMENT, MAX_SECONDS, MAX_SLUG_LENGTH, MAX_USERNAME_LENGTH, Movie
 
 Seconds = Annotated[int, Field(ge=0, le=MAX_SECONDS, json_schema_extra={"format": "int64"})]
 Moment = Annotated[int, Field(ge=0, le=MAX_MOMENT)]
+# A version 7 UUID, as clients make them: they come in the order of time, which the ledger's index likes.
+EXAMPLE: JsonDict = {"id": "019a9c5e-7b40-7c11-9d60-3a2b6f0c1d2e", "user": "ann", "slug": "heat", "start": 0, "at": 407}
 
 
 class EventSerializer(Schema):
     """A viewer watched a movie from `start` to `at`, in seconds."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"user": "ann", "slug": "heat", "at": 407}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
-    user: str = Field(min_length=1, max_length=MAX_USERNAME_LENGTH, description="Letters, digits and @ . + - _ only.")
+    user: str = Field(
+        min_length=1,
+        max_length=MAX_USERNAME_LENGTH,
+        description="The viewer's name: letters, digits and @ . + - _ only; upper and lower case differ. "
+        "For any other name send an id of it, such as a UUID.",
+    )
     slug: str = Field(
         min_length=1, max_length=MAX_SLUG_LENGTH, pattern="^[-a-zA-Z0-9_]+$", description="The movie's slug."
     )
@@ -56,9 +64,14 @@ class UserTotalWatchTimeSerializer(Schema):
 class MovieTotalWatchTimeSerializer(Schema):
     """What all viewers watched of a movie, in seconds."""
 
-    title: str
+    title: str | None = Field(description="Null where the movie has no title yet.")
     slug: str
     total_watch_time: Seconds
+
+    @staticmethod
+    def resolve_title(movie: Movie) -> str | None:
+        """Return the title that the old service had: null where there is none."""
+        return movie.title or None
 
 
 class UserMovieTotalWatchTimeSerializer(Schema):
