@@ -6,8 +6,9 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
-from broker.base import Broker, DeadLetter, Delivery, Depths, Rejection, Subscription
-from broker.errors import BrokerError, BrokerMisconfigured, BrokerUnavailable, ConsumerFailed, TryAgain
+from broker.base import Broker
+from broker.delivery import DeadLetter, Delivery, Depths, Rejection, Subscription
+from broker.errors import BrokerError, BrokerMisconfigured, BrokerUnavailable, ConsumerFailed, TryAgain, describe
 
 __all__ = [
     "Broker",
@@ -22,6 +23,7 @@ __all__ = [
     "Subscription",
     "TryAgain",
     "default_broker",
+    "describe",
     "open_broker",
 ]
 

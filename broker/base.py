@@ -4,86 +4,13 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from datetime import datetime
-from typing import Any, NamedTuple
+from functools import partial
 
 from broker.consumer import RECEIVE_TIMEOUT, Consumer
+from broker.delivery import DeadLetter, Delivery, Depths, Rejection, Subscription
 
 REPLAY_BATCH = 500
 REPLAY_TIMEOUT = 2.0
-
-
-class Delivery(NamedTuple):
-    """One hand-over of a message.
-
-    `redelivered` says that it may have been handed over before. `sent_at`, where the broker
-    knows it, is when the message was first published, in seconds since the epoch. `headers`
-    are what its publisher gave with it.
-    """
-
-    body: bytes
-    tag: int
-    redelivered: bool = False
-    sent_at: float | None = None
-    headers: Mapping[str, Any] | None = None
-
-    def rejected(self, reason: str) -> "Rejection":
-        """Return this delivery as one that can never be saved."""
-        return Rejection(self, reason)
-
-
-class Rejection(NamedTuple):
-    """A delivery that can never be saved, and why."""
-
-    delivery: Delivery
-    reason: str
-
-
-class DeadLetter(NamedTuple):
-    """A refused message, kept with its reason. `first_seen` is when it was published, where known."""
-
-    body: bytes
-    reason: str
-    first_seen: datetime | None
-
-
-class Depths(NamedTuple):
-    """How many messages wait: those that no consumer holds, and the dead letters."""
-
-    waiting: int
-    dead: int
-
-
-class Subscription(ABC):
-    """A consumer's hold on a queue. What it received and did not acknowledge is delivered again.
-
-    `backlog` is how many messages waited when it began.
-    """
-
-    backlog: int
-
-    @abstractmethod
-    def receive(self, limit: int, timeout: float) -> list[Delivery]:
-        """Return up to `limit` deliveries, as soon as there are any; none after `timeout` seconds.
-
-        Raises BrokerUnavailable when the hold is lost: nothing received through it can be acknowledged.
-        """
-
-    @abstractmethod
-    def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
-        """Let the broker forget these, the oldest that are unacknowledged, and in the order received."""
-
-    @abstractmethod
-    def dead_letter(self, rejections: Sequence[Rejection]) -> None:
-        """Store these among the dead letters. The deliveries are still to be acknowledged."""
-
-    @abstractmethod
-    def depth(self) -> int:
-        """Return how many messages wait in the queue and are not handed out."""
-
-    @abstractmethod
-    def close(self) -> None:
-        """Give back what is not acknowledged."""
 
 
 class Broker(ABC):
@@ -145,7 +72,7 @@ class Broker(ABC):
 
         Raises BrokerMisconfigured and ConsumerFailed: what waiting does not help.
         """
-        Consumer(self, save, batch_size, linger, stop, report).run()
+        Consumer(partial(self.subscribe, self.queue), save, batch_size, linger, stop, report).run()
 
     def replay_dead_letters(self) -> int:
         """Publish every dead letter again, oldest first; return how many there were.

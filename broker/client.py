@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from itertools import cycle
 from queue import Empty
 
-from broker.base import Broker, DeadLetter, Delivery, Depths, Rejection, Subscription
+from broker.base import Broker
 from broker.consumer import pauses
+from broker.delivery import MESSAGE_BYTES, DeadLetter, Delivery, Depths, Rejection, Subscription
 from broker.errors import BrokerError, BrokerUnavailable
 from broker.rabbitmq import CONNECT_TIMEOUT, Outgoing, Session, parameters, persistent
 from broker.topology import topology
@@ -127,8 +128,10 @@ class _Consuming(Subscription):
         self._session.raise_if_ended()
         try:
             deliveries.append(inbox.get(timeout=timeout))
-            while len(deliveries) < limit:
+            size = len(deliveries[0].body)
+            while len(deliveries) < limit and size < limit * MESSAGE_BYTES:
                 deliveries.append(inbox.get_nowait())
+                size += len(deliveries[-1].body)
         except Empty:
             pass
         return deliveries
@@ -155,6 +158,6 @@ def _dead_letter(delivery: Delivery) -> DeadLetter:
 
 
 def _refused(rejection: Rejection) -> Outgoing:
-    delivery, reason = rejection
+    delivery, reason, body = rejection
     kept = {name: text for name, text in (delivery.headers or {}).items() if isinstance(text, str) and len(text) < 200}
-    return delivery.body, persistent(delivery.sent_at or time.time(), {**kept, REASON: reason})
+    return body, persistent(delivery.sent_at or time.time(), {**kept, REASON: reason})

@@ -7,12 +7,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from broker.errors import BrokerUnavailable, ConsumerFailed, TryAgain
-
-if TYPE_CHECKING:
-    from broker.base import Broker, Delivery, Rejection, Subscription
+from broker.delivery import MESSAGE_BYTES, Delivery, Rejection, Subscription
+from broker.errors import BrokerUnavailable, ConsumerFailed, TryAgain, describe
 
 logger = logging.getLogger(__name__)
 
@@ -32,12 +29,12 @@ class Consumer:
     `report` is called after each batch and when nothing has come.
     """
 
-    broker: "Broker"
-    save: "Callable[[Sequence[Delivery]], Sequence[Rejection]]"
+    subscribe: Callable[[int], Subscription]  # with the prefetch
+    save: Callable[[Sequence[Delivery]], Sequence[Rejection]]
     batch_size: int
     linger: float
     stop: threading.Event
-    report: "Callable[[Subscription], object]"
+    report: Callable[[Subscription], object]
     clock: Callable[[], float] = time.monotonic
     failures_in_a_row: int = 0
 
@@ -50,9 +47,7 @@ class Consumer:
         waits = pauses()
         while not self.stop.is_set():
             try:
-                with closing(
-                    self.broker.subscribe(self.broker.queue, PREFETCH_BATCHES * self.batch_size)
-                ) as subscription:
+                with closing(self.subscribe(PREFETCH_BATCHES * self.batch_size)) as subscription:
                     while not self.stop.is_set():
                         self.run_once(subscription)
                         waits = pauses()
@@ -60,7 +55,7 @@ class Consumer:
                 logger.warning("%s; connecting again", error)
                 self.stop.wait(next(waits))
 
-    def run_once(self, subscription: "Subscription") -> None:
+    def run_once(self, subscription: Subscription) -> None:
         """Receive one batch, save it, and only then acknowledge it."""
         if batch := self._receive(subscription):
             rejections = self._save(batch)
@@ -69,16 +64,21 @@ class Consumer:
             subscription.acknowledge(batch)
         self.report(subscription)
 
-    def _receive(self, subscription: "Subscription") -> "list[Delivery]":
+    def _receive(self, subscription: Subscription) -> list[Delivery]:
         batch = subscription.receive(self.batch_size, RECEIVE_TIMEOUT)
         deadline = self.clock() + self.linger
-        while batch and len(batch) < self.batch_size and not self.stop.is_set():
+        while batch and (room := self._room(batch)) > 0 and not self.stop.is_set():
             if (left := deadline - self.clock()) <= 0:
                 break
-            batch += subscription.receive(self.batch_size - len(batch), left)
+            batch += subscription.receive(room, left)
         return batch
 
-    def _save(self, batch: "Sequence[Delivery]") -> "list[Rejection] | None":
+    def _room(self, batch: Sequence[Delivery]) -> int:
+        """Return how many more messages of usual length fit into a batch."""
+        used = max(len(batch), sum(len(delivery.body) for delivery in batch) // MESSAGE_BYTES)
+        return self.batch_size - used
+
+    def _save(self, batch: Sequence[Delivery]) -> list[Rejection] | None:
         """Save a batch however often it takes. None when told to stop before that."""
         for pause in pauses():
             try:
@@ -94,7 +94,7 @@ class Consumer:
                 return rejections
         return None
 
-    def _dead_letter(self, subscription: "Subscription", rejections: "Sequence[Rejection]") -> bool:
+    def _dead_letter(self, subscription: Subscription, rejections: Sequence[Rejection]) -> bool:
         """Store what was refused, however often it takes. False when told to stop before that.
 
         The deliveries are held meanwhile: to give them back each time would bring good ones among
@@ -111,7 +111,7 @@ class Consumer:
                     return False
         return True
 
-    def _isolate(self, batch: "Sequence[Delivery]", error: Exception) -> "list[Rejection] | None":
+    def _isolate(self, batch: Sequence[Delivery], error: Exception) -> list[Rejection] | None:
         """Save the two halves of a failed batch each alone, down to the delivery that makes it fail."""
         if len(batch) == 1:
             return [self._blame(batch[0], error)]
@@ -120,8 +120,8 @@ class Consumer:
         second = None if first is None else self._save(batch[middle:])
         return None if first is None or second is None else first + second
 
-    def _blame(self, delivery: "Delivery", error: Exception) -> "Rejection":
-        reason = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
+    def _blame(self, delivery: Delivery, error: Exception) -> Rejection:
+        reason = describe(error)
         self.failures_in_a_row += 1
         if self.failures_in_a_row >= MAX_FAILURES_IN_A_ROW:
             raise ConsumerFailed(

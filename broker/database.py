@@ -2,15 +2,17 @@
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 
 from django.db import DatabaseError, InterfaceError, OperationalError, close_old_connections, connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from broker.base import Broker, DeadLetter, Delivery, Depths, Rejection, Subscription
+from broker.base import Broker
+from broker.delivery import MESSAGE_BYTES, DeadLetter, Delivery, Depths, Rejection, Subscription
 from broker.errors import BrokerError, BrokerUnavailable
 from broker.group_commit import GroupCommit
 from broker.models import Message
@@ -75,6 +77,7 @@ class _Leases(Subscription):
         self._messages = Message.objects.filter(queue=queue)
         self._dead_queue = dead_queue
         self._prefetch = prefetch
+        self._mean_bytes = MESSAGE_BYTES  # of the messages leased last
         self.backlog = self.depth()
 
     def receive(self, limit: int, timeout: float) -> list[Delivery]:
@@ -91,11 +94,13 @@ class _Leases(Subscription):
         ready = self._messages.ready(now)
         if not ready.exists():  # an idle consumer takes no write lock
             return []
+        fitting = max(1, limit * MESSAGE_BYTES // self._mean_bytes)
         with transaction.atomic(durable=True):
-            messages = list(ready.select_for_update(skip_locked=True)[:limit])
+            messages = _fit(ready.select_for_update(skip_locked=True)[: min(limit, fitting)], limit * MESSAGE_BYTES)
             self._messages.filter(pk__in=[message.pk for message in messages]).update(
                 leased_until=now + LEASE, deliveries=F("deliveries") + 1
             )
+        self._mean_bytes = max(1, sum(len(message.body) for message in messages) // max(1, len(messages)))
         return [
             Delivery(
                 bytes(message.body),
@@ -116,12 +121,12 @@ class _Leases(Subscription):
         letters = [
             Message(
                 queue=self._dead_queue,
-                body=delivery.body,
+                body=body,
                 headers=delivery.headers,
                 sent_at=datetime.fromtimestamp(delivery.sent_at or time.time(), UTC),
                 reason=reason,
             )
-            for delivery, reason in rejections
+            for delivery, reason, body in rejections
         ]
         with _broker_errors():
             Message.objects.bulk_create(letters)
@@ -132,6 +137,12 @@ class _Leases(Subscription):
 
     def close(self) -> None:
         """Leases run out by themselves."""
+
+
+def _fit(messages: Iterable[Message], size: int) -> list[Message]:
+    """Return the first messages, until they have so many bytes."""
+    sizes = accumulate((len(message.body) for message in messages), initial=0)
+    return [message for message, before in zip(messages, sizes, strict=False) if before < size]
 
 
 @contextmanager

@@ -22,3 +22,8 @@ class TryAgain(BrokerError):
 
 class ConsumerFailed(BrokerError):
     """Deliveries fail one after the other, so it is not they who are at fault. They stay in the queue."""
+
+
+def describe(error: BaseException) -> str:
+    """Return an error of any library as one line: its type, and the first line of what it says."""
+    return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"

@@ -31,7 +31,7 @@ from pika.exceptions import (
 )
 from pika.spec import PRECONDITION_FAILED, Basic, BasicProperties, Queue
 
-from broker.base import Delivery
+from broker.delivery import Delivery
 from broker.errors import BrokerError, BrokerMisconfigured, BrokerUnavailable
 
 logger = logging.getLogger(__name__)

@@ -3,7 +3,8 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Annotated, NamedTuple, Self
@@ -20,6 +21,7 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    TypeAdapter,
     ValidationError,
     ValidationInfo,
     field_validator,
@@ -30,6 +32,7 @@ from uuid_utils.compat import uuid7
 from broker import BrokerError, default_broker
 from watchtime.models import MAX_MOMENT, MAX_SLUG_LENGTH, MAX_USERNAME_LENGTH
 
+MAX_MESSAGE_EVENTS = 100
 MAX_REPORTED_ERRORS = 20
 MAX_REPORTED_NAME = 60
 REPEATED = "The name is there more than once"
@@ -178,7 +181,7 @@ class WatchEvent(BaseModel):
         """
         try:
             event = cls.model_validate_json(body)
-            if _has_no_name_twice(body, event):
+            if _has_no_name_twice(body, [event]):
                 return event
         except ValidationError:
             pass  # with null for a field that is left out it may still be valid
@@ -211,9 +214,46 @@ def publish(events: Sequence[WatchEvent]) -> None:
     Raises PublishFailed when that is not known of all of them.
     """
     try:
-        default_broker().publish([event.encode() for event in events])
+        default_broker().publish(encode_messages(events))
     except BrokerError as error:
         raise PublishFailed(str(error)) from error
+
+
+def encode_messages(events: Sequence[WatchEvent]) -> list[bytes]:
+    """Return the messages that carry these events: JSON arrays of up to MAX_MESSAGE_EVENTS, an object for one alone."""
+    encoded = [event.encode() for event in events]
+    chunks = (encoded[start : start + MAX_MESSAGE_EVENTS] for start in range(0, len(encoded), MAX_MESSAGE_EVENTS))
+    return [chunk[0] if len(chunk) == 1 else b"[" + b",".join(chunk) + b"]" for chunk in chunks]
+
+
+def decode_message(body: bytes) -> list[WatchEvent | InvalidEvent]:
+    """Return what a message carries, in its order: events, and an InvalidEvent for each that breaks the contract.
+
+    The InvalidEvent holds the bytes of its element alone; the whole message when that is no
+    array of 1 to MAX_MESSAGE_EVENTS elements.
+    """
+    if not body.lstrip(b" \t\n\r").startswith(b"["):
+        return [_decode_one(body)]
+    try:
+        events = _EVENTS.validate_json(body)
+        if _has_no_name_twice(body, events):
+            return list(events)
+    except ValidationError:
+        pass
+    try:
+        return [_decode_one(element) for element in _split_array(body)]
+    except InvalidEvent as error:
+        return [error]
+
+
+def _decode_one(body: bytes) -> WatchEvent | InvalidEvent:
+    try:
+        return WatchEvent.decode(body)
+    except InvalidEvent as error:
+        return error
+
+
+_EVENTS = TypeAdapter(Annotated[list[WatchEvent], Field(min_length=1, max_length=MAX_MESSAGE_EVENTS)])
 
 
 def load_json(body: bytes) -> object:
@@ -221,8 +261,38 @@ def load_json(body: bytes) -> object:
 
     Raises InvalidEvent when it is something else, or has a name twice in one object.
     """
-    try:
+    with _json_errors(body):
         return _DECODER.decode(body.decode())
+
+
+def _split_array(body: bytes) -> list[bytes]:
+    """Return the elements of a JSON array as they were sent.
+
+    Raises InvalidEvent when it is none, or has no elements or more than MAX_MESSAGE_EVENTS.
+    """
+    elements: list[bytes] = []
+    comma: re.Match[str] | None
+    with _json_errors(body):
+        text = body.decode()
+        comma = _BRACKET.match(text)
+        while comma and len(elements) <= MAX_MESSAGE_EVENTS:
+            _, end = _SCANNER.raw_decode(text, comma.end())
+            elements.append(text[comma.end() : end].encode())
+            comma = _COMMA.match(text, end)
+        if len(elements) > MAX_MESSAGE_EVENTS:
+            problem = f"A message has at most {MAX_MESSAGE_EVENTS} events"
+            raise InvalidEvent([FieldError("event", "too_many_events", problem)], body)
+        if not _END.fullmatch(text, end):
+            raise json.JSONDecodeError("Expecting ',' or ']'", text, end)
+    return elements
+
+
+@contextmanager
+def _json_errors(body: bytes) -> Iterator[None]:
+    """Raise InvalidEvent where the message is no JSON in UTF-8."""
+    try:
+        yield
+        return
     except UnicodeDecodeError:
         problem = "The message is not UTF-8"
     except json.JSONDecodeError as error:
@@ -244,19 +314,20 @@ def without_repeats(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
     return fields
 
 
+_SCANNER = json.JSONDecoder(parse_int=float)  # says where a value ends; integers may be of any length
+_BRACKET, _COMMA, _END = (re.compile(rf"[ \t\n\r]*{sign}[ \t\n\r]*") for sign in (r"\[", ",", r"\]"))
 _DECODER = json.JSONDecoder(
     object_pairs_hook=without_repeats, parse_int=lambda digits: int(digits) if len(digits) < 20 else float(digits)
 )
 
 
-def _has_no_name_twice(body: bytes, event: WatchEvent) -> bool:
+def _has_no_name_twice(body: bytes, events: Sequence[WatchEvent]) -> bool:
     """Say whether a valid message has each name once, by its quotes; False also when they do not tell.
 
     A parser in Rust takes the last of several values and says nothing, and one that does not
     takes as long as all the rest.
     """
-    given = event.model_fields_set
-    strings = len(given) + len(given & STRINGS)
+    strings = sum(len(event.model_fields_set) + len(event.model_fields_set & STRINGS) for event in events)
     return body.count(b'"') == 2 * strings and b"\\" not in body
 
 

@@ -1,20 +1,24 @@
-"""What the consumer does with its deliveries: decode them, fold them, say which to refuse."""
+"""What the consumer does with its deliveries: decode them, fold their events, say which to refuse."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from django.db import InterfaceError, OperationalError, close_old_connections
+from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, close_old_connections
 
-from broker import Delivery, Rejection, TryAgain
-from watchtime.events import FieldError, InvalidEvent, WatchEvent
-from watchtime.fold import fold
+from broker import Delivery, Rejection, TryAgain, describe
+from watchtime.events import FieldError, InvalidEvent, WatchEvent, decode_message
+from watchtime.fold import Folded, fold
 
-MAX_REASON = 500
+MAX_FOLD = 5000  # events in one transaction; a message can have many
+NO_ID = FieldError("id", "missing", "Without an id, a repeated delivery cannot be told from a new event")
+
+
+Source = tuple[Delivery, WatchEvent]
 
 
 @dataclass
-class Ingest:
-    """Saves batches of deliveries, and counts what became of them."""
+class IngestHandler:
+    """Saves batches of deliveries, and counts the events by what became of them."""
 
     counted: int = 0
     repeats: int = 0
@@ -23,40 +27,84 @@ class Ingest:
     def __call__(self, deliveries: Sequence[Delivery]) -> list[Rejection]:
         """Count the events of the deliveries; return those that can never be counted, with the reason.
 
-        Raises TryAgain when the database is away or gave up; nothing is lost by calling again.
+        Raises TryAgain when the database is away, or not fit for any event; nothing is lost by
+        calling again.
         """
-        events: list[WatchEvent] = []
-        sources: list[Delivery] = []
+        sources: list[Source] = []
         rejections: list[Rejection] = []
         for delivery in deliveries:
-            try:
-                events.append(_decode(delivery))
-                sources.append(delivery)
-            except InvalidEvent as error:
-                rejections.append(delivery.rejected(str(error)[:MAX_REASON]))
-        try:
-            folded = fold(events)
-        except (OperationalError, InterfaceError) as error:
-            close_old_connections()  # a broken one would fail for ever
-            raise TryAgain(f"the database is not available: {error}") from error
-        rejections += [
-            sources[position].rejected(f"id: {events[position].id} is taken by an event with other content")
-            for position in folded.conflicts
-        ]
-        self.counted += folded.counted
-        self.repeats += folded.repeats
+            for part in _parts(delivery):
+                if isinstance(part, InvalidEvent):
+                    rejections.append(delivery.rejected(str(part), part.body))
+                else:
+                    sources.append((delivery, part))
+        for start in range(0, len(sources), MAX_FOLD):
+            rejections += self._fold(sources[start : start + MAX_FOLD])
         self.refused += len(rejections)
         return rejections
 
+    def _fold(self, sources: Sequence[Source]) -> list[Rejection]:
+        """Fold events; return the conflicts. Where one message alone fails, find the event that makes it fail."""
+        try:
+            folded = _fold([event for _, event in sources])
+        except TryAgain:
+            raise
+        except Exception:
+            if len(sources) == 1 or sources[0][0] is not sources[-1][0]:
+                raise
+            return self._fold_each(sources)
+        self.counted += folded.counted
+        self.repeats += folded.repeats
+        return [_conflict(*sources[position]) for position in folded.conflicts]
 
-def _decode(delivery: Delivery) -> WatchEvent:
-    """Decode a message of an old producer, too: one without an id, which is minted here.
+    def _fold_each(self, sources: Sequence[Source]) -> list[Rejection]:
+        """Fold the events of one message each alone; return those that fail, unless every one does."""
+        rejections: list[Rejection] = []
+        failures: list[Exception] = []
+        for delivery, event in sources:
+            try:
+                rejections += self._fold([(delivery, event)])
+            except TryAgain:
+                raise
+            except Exception as error:
+                failures.append(error)
+                rejections.append(delivery.rejected(describe(error), event.encode()))
+        if len(failures) == len(sources):
+            raise failures[-1]
+        return rejections
 
-    Raises InvalidEvent, also for a message without an id that was delivered before: it may
-    have been counted then, and nothing tells.
+
+def _fold(events: Sequence[WatchEvent]) -> Folded:
+    """Fold events. Raises TryAgain for each error of the database that is not about the values of an event.
+
+    So not only where it is away: a missing table or column, a missing right, a full disk, a
+    read-only server, a statement that took too long and too many connections are no event's fault.
     """
-    event = WatchEvent.decode(delivery.body)
-    if delivery.redelivered and not event.has_own_id:
-        reason = "Without an id, a repeated delivery cannot be told from a new event"
-        raise InvalidEvent([FieldError("id", "missing", reason)], delivery.body)
-    return event
+    try:
+        return fold(events)
+    except (DataError, IntegrityError):
+        raise
+    except (DatabaseError, InterfaceError) as error:
+        close_old_connections()  # a broken one would fail for ever
+        raise TryAgain(f"the database does not take events now: {describe(error)}") from error
+
+
+def _parts(delivery: Delivery) -> Iterator[WatchEvent | InvalidEvent]:
+    """Yield what the delivery carries, with the ids that were minted when this was asked first.
+
+    An event of an old producer has no id. Where its message was delivered before, the event may
+    have been counted then, and nothing tells: it is invalid.
+    """
+    if delivery.content is None:
+        delivery.content = decode_message(delivery.body)
+    for part in delivery.content:
+        if delivery.redelivered and isinstance(part, WatchEvent) and not part.has_own_id:
+            alone = len(delivery.content) == 1
+            yield InvalidEvent([NO_ID], delivery.body if alone else part.model_dump_json(exclude_unset=True).encode())
+        else:
+            yield part
+
+
+def _conflict(delivery: Delivery, event: WatchEvent) -> Rejection:
+    body = delivery.body if len(delivery.content) == 1 else event.encode()
+    return delivery.rejected(f"id: {event.id} is taken by an event with other content", body)

@@ -8,7 +8,7 @@ from typing import Any
 from tqdm import tqdm
 
 from broker import Subscription
-from watchtime.ingest import Ingest
+from watchtime.ingest import IngestHandler
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ def progress_bar(**options: Any) -> "tqdm[Any]":
 class ConsumerReport:
     """Shows what a consumer has done: called after each batch, and while nothing comes."""
 
-    def __init__(self, ingest: Ingest) -> None:
+    def __init__(self, ingest: IngestHandler) -> None:
         self._ingest = ingest
         self._bar = progress_bar(unit=" events", desc="folded")
         self._shown_at = time.monotonic()

@@ -17,7 +17,7 @@ from broker import Subscription, default_broker
 from broker.consumer import PREFETCH_BATCHES
 from watchtime.events import WatchEvent
 from watchtime.fold import fold
-from watchtime.ingest import Ingest
+from watchtime.ingest import IngestHandler
 from watchtime.models import CustomUser, Movie, WatchTime
 from watchtime.postgresql.base import DatabaseWrapper
 
@@ -31,7 +31,7 @@ def drain(mark: int = 0) -> dict[str, Any]:
     Also the resident memory, in bytes, when `mark` events were counted and at the end.
     """
     DatabaseWrapper.patience = settings.DATABASE_TIMEOUT  # as the command has it
-    ingest, stop, begin = Ingest(), threading.Event(), time.monotonic()
+    ingest, stop, begin = IngestHandler(), threading.Event(), time.monotonic()
     last, done, marked = begin, 0, 0
 
     def report(_subscription: Subscription) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 
-from broker.base import Broker, DeadLetter, Delivery, Depths, Rejection, Subscription
+from broker import Broker, DeadLetter, Delivery, Depths, Rejection, Subscription
 from broker.consumer import MAX_FAILURES_IN_A_ROW, Consumer, pauses
 from broker.errors import BrokerUnavailable, ConsumerFailed, TryAgain
 
@@ -33,6 +33,9 @@ class MemoryBroker(Broker):
     def subscribe(self, queue: str, prefetch: int) -> Subscription:
         self.subscriptions += 1
         return MemorySubscription(self)
+
+    def consumer_subscription(self, prefetch: int) -> Subscription:
+        return self.subscribe(self.queue, prefetch)
 
     def list_dead_letters(self, limit: int) -> list[DeadLetter]:
         return [DeadLetter(body, reason, None) for body, reason in self.dead.items()]
@@ -62,7 +65,7 @@ class MemorySubscription(Subscription):
             self.broker.done.append(delivery.body)
 
     def dead_letter(self, rejections: Sequence[Rejection]) -> None:
-        self.broker.dead |= {delivery.body: reason for delivery, reason in rejections}
+        self.broker.dead |= {body: reason for _, reason, body in rejections}
 
     def depth(self) -> int:
         return len(self.waiting)
@@ -82,7 +85,7 @@ def run(broker: MemoryBroker, save: Save, batch_size: int = 100) -> None:
         if not broker.bodies:
             stop.set()
 
-    Consumer(broker, save, batch_size, linger=0, stop=stop, report=report).run()
+    Consumer(broker.consumer_subscription, save, batch_size, linger=0, stop=stop, report=report).run()
 
 
 def poisoned(*poison: bytes) -> Save:
@@ -159,7 +162,7 @@ def test_told_to_stop_it_saves_and_acknowledges_the_batch_in_hand() -> None:
         stop.set()
         return []
 
-    Consumer(broker, save, 50, linger=0, stop=stop, report=lambda _subscription: None).run()
+    Consumer(broker.consumer_subscription, save, 50, linger=0, stop=stop, report=lambda _subscription: None).run()
     assert broker.done == MESSAGES[:50]
 
 
@@ -171,7 +174,7 @@ def test_told_to_stop_it_does_not_wait_for_a_database_that_is_away() -> None:
         stop.set()
         raise TryAgain("away")
 
-    Consumer(broker, save, 50, linger=0, stop=stop, report=lambda _subscription: None).run()
+    Consumer(broker.consumer_subscription, save, 50, linger=0, stop=stop, report=lambda _subscription: None).run()
     assert broker.done == []
     assert broker.dead == {}
 
@@ -195,7 +198,9 @@ def test_a_batch_waits_for_more_until_its_linger_is_over() -> None:
         batches.append([delivery.body for delivery in deliveries])
         return []
 
-    consumer = Consumer(broker, save, 10, 0.7, threading.Event(), lambda _subscription: None, clock=lambda: now[0])
+    consumer = Consumer(
+        broker.consumer_subscription, save, 10, 0.7, threading.Event(), lambda _subscription: None, clock=lambda: now[0]
+    )
     consumer.run_once(Slow(broker))
     assert batches == [[b"1", b"2"]]
     assert timeouts[1:] == pytest.approx([0.7, 0.3])

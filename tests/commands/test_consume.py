@@ -41,7 +41,7 @@ def test_a_signal_finishes_the_batch_in_hand(
         assert consumer.wait(5) == 0
     counted = count(url, "watchtime_event")
     assert counted % 100 == 0
-    assert counted + count(url, "broker_message") == 3000, "what was counted was acknowledged"
+    assert counted + 100 * count(url, "broker_message") == 3000, "what was counted was acknowledged"
 
 
 @pytest.mark.parametrize(("signals", "seconds"), [(1, 5), (2, 1)])
@@ -63,7 +63,7 @@ def test_a_database_that_does_not_answer_does_not_hold_it_up(
             consumer.send_signal(signal.SIGTERM)
             time.sleep(0.2)
         assert consumer.wait(seconds) == 128 + signal.SIGTERM
-    assert count(service["DATABASE_URL"], "broker_message") == 10
+    assert count(service["DATABASE_URL"], "broker_message") == 1
 
 
 def test_work_is_logged_when_nobody_watches(service: Environment, tmp_path: Path) -> None:

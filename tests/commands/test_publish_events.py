@@ -19,14 +19,15 @@ from broker import BrokerUnavailable, default_broker
 from tests.factories import event
 from tests.processes import environment, manage, wait_for
 from tests.services import ROOT
-from watchtime.events import WatchEvent
+from watchtime.events import InvalidEvent, WatchEvent, decode_message
 
 pytestmark = pytest.mark.django_db
 
 
-def queued() -> list[WatchEvent]:
+def queued() -> list[WatchEvent | InvalidEvent]:
     subscription = default_broker().subscribe(default_broker().queue, 10_000)
-    return [WatchEvent.decode(delivery.body) for delivery in subscription.receive(10_000, 0)]
+    deliveries = subscription.receive(10_000, 0)
+    return [event for delivery in deliveries for event in decode_message(delivery.body)]
 
 
 def run(file: Path | str, *options: str) -> tuple[str, str, str | None]:

@@ -31,11 +31,11 @@ class KillPoint:
         from django.db.backends.base.base import BaseDatabaseWrapper
         from django.db.backends.utils import CursorWrapper
 
-        from watchtime.ingest import Ingest
+        from watchtime.ingest import IngestHandler
 
-        save, execute, commit = Ingest.__call__, CursorWrapper.execute, BaseDatabaseWrapper.commit
+        save, execute, commit = IngestHandler.__call__, CursorWrapper.execute, BaseDatabaseWrapper.commit
 
-        def saving(ingest: Ingest, *arguments: Any) -> Any:
+        def saving(ingest: IngestHandler, *arguments: Any) -> Any:
             self.reach("received")
             return save(ingest, *arguments)
 
@@ -54,7 +54,7 @@ class KillPoint:
             if entered:
                 self.reach("committed")
 
-        Ingest.__call__ = saving  # type: ignore[method-assign]
+        IngestHandler.__call__ = saving  # type: ignore[method-assign]
         CursorWrapper.execute = executing  # type: ignore[method-assign]
         BaseDatabaseWrapper.commit = committing  # type: ignore[method-assign]
 

@@ -9,7 +9,7 @@ import pytest
 from broker import default_broker
 from tests.schema.conftest import Ask
 from tests.services import ROOT
-from watchtime.ingest import Ingest
+from watchtime.ingest import IngestHandler
 
 PAGE = (ROOT / "docs" / "graphql.md").read_text()
 OPERATION = re.compile(r"## (.+?)\n.*?```graphql\n(.*?)```\n+```json\n(.*?)```\n+```json\n(.*?)```", re.DOTALL)
@@ -33,7 +33,7 @@ def examples() -> list[Example]:
 def count_what_was_published() -> None:
     subscription = default_broker().subscribe(default_broker().queue, prefetch=100)
     deliveries = subscription.receive(100, timeout=0)
-    assert Ingest()(deliveries) == []
+    assert IngestHandler()(deliveries) == []
     subscription.acknowledge(deliveries)
 
 

@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 from pytest_django import Settings
 
 from broker import BrokerUnavailable, default_broker
-from watchtime.events import InvalidEvent, PublishFailed, WatchEvent, publish
+from watchtime.events import (
+    MAX_MESSAGE_EVENTS,
+    InvalidEvent,
+    PublishFailed,
+    WatchEvent,
+    decode_message,
+    encode_messages,
+    publish,
+)
 from watchtime.models import MAX_MOMENT
 
 GOOD = {
@@ -250,8 +258,8 @@ def test_an_event_cannot_be_changed() -> None:
 def test_published_events_wait_in_the_queue() -> None:
     events = [WatchEvent.decode(message(id=str(uuid4()))) for _ in range(3)]
     publish(events)
-    delivered = default_broker().subscribe(default_broker().queue, 10).receive(10, 0)
-    assert [WatchEvent.decode(delivery.body) for delivery in delivered] == events
+    (delivery,) = default_broker().subscribe(default_broker().queue, 10).receive(10, 0)
+    assert decode_message(delivery.body) == events
 
 
 def test_a_broker_that_fails_is_a_failed_publish(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -261,3 +269,70 @@ def test_a_broker_that_fails_is_a_failed_publish(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(default_broker(), "publish", fail)
     with pytest.raises(PublishFailed, match="away"):
         publish([WatchEvent.decode(message())])
+
+
+@pytest.mark.parametrize(("count", "messages"), [(0, 0), (1, 1), (2, 1), (100, 1), (101, 2), (1000, 10)])
+def test_up_to_a_hundred_events_travel_in_one_message(count: int, messages: int) -> None:
+    events = [WatchEvent.decode(message(id=str(uuid4()), at=10 + n)) for n in range(count)]
+    encoded = encode_messages(events)
+    assert len(encoded) == messages
+    assert [event for body in encoded for event in decode_message(body)] == events
+
+
+def test_one_event_alone_travels_as_old_consumers_know_it() -> None:
+    event = WatchEvent.decode(message())
+    assert encode_messages([event]) == [event.encode()]
+
+
+INVALID_ELEMENTS = [
+    b"7",
+    b"null",
+    b"[]",
+    b"{}",
+    b'"text"',
+    b'{"user": "a b", "slug": "alien", "at": 1}',
+    b'{"user": "anna", "slug": "alien", "at": ' + b"9" * 5000 + b"}",
+    b'{"user": "anna", "slug": "alien", "at": 1, "at": 2}',
+    b'{"user": "anna\\ud800", "slug": "alien", "at": 1}',
+    b'{"user": "anna", "slug": "alien", "at": NaN}',
+    b'{"user": "anna", "slug": "alien", "at": 1, "note": ",] \\" [{"}',
+]
+
+
+@pytest.mark.parametrize("element", INVALID_ELEMENTS)
+@pytest.mark.parametrize("separator", [b",", b" ,\r\n\t"])
+def test_an_invalid_element_is_refused_alone(element: bytes, separator: bytes) -> None:
+    good = message(id=str(uuid4()))
+    first, refused, last = decode_message(b" [ " + separator.join([good, element, good]) + b" ] ")
+    assert first == last == WatchEvent.decode(good)
+    assert isinstance(refused, InvalidEvent)
+    assert refused.body == element
+
+
+def test_an_element_may_say_null_for_what_it_leaves_out() -> None:
+    (event,) = decode_message(b"[" + message(id=None) + b"]")
+    assert isinstance(event, WatchEvent)
+    assert not event.has_own_id
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[]",
+        b"[",
+        b"[,]",
+        b"[" + message() + b",]",
+        b"[" + message(),
+        b"[" + message() + b"," + message() + b"]]",
+        b"[" + message() + b"]" + message(),
+        b"[" + message() + b" " + message() + b"]",
+        b"[" * 100_000,
+        b"[" + message() + b",\xff]",
+        b"[" + b",".join([message()] * (MAX_MESSAGE_EVENTS + 1)) + b"]",
+        b"\x0b[" + message() + b"]",
+    ],
+)
+def test_what_is_no_array_of_events_is_refused_whole(body: bytes) -> None:
+    (refused,) = decode_message(body)
+    assert isinstance(refused, InvalidEvent)
+    assert refused.body == body

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from broker import BrokerError, default_broker
-from watchtime.ingest import Ingest
+from watchtime.ingest import IngestHandler
 from watchtime.postgresql.base import DatabaseWrapper
 from watchtime.progress import ConsumerReport
 
@@ -28,7 +28,7 @@ class Command(BaseCommand):
         DatabaseWrapper.patience = settings.DATABASE_TIMEOUT
         stop = threading.Event()
         _stop_on_signals(stop)
-        ingest = Ingest()
+        ingest = IngestHandler()
         logger.info("consuming %s", settings.BROKER_QUEUE)
         try:
             with closing(ConsumerReport(ingest)) as report:
