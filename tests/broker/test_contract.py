@@ -79,7 +79,7 @@ def test_a_dead_letter_keeps_its_headers(broker: Broker) -> None:
     broker.publish([b"bad"], {"request": "7"})
     with closing(broker.subscribe(broker.queue, 10)) as subscription:
         (delivery,) = receive(subscription, 1)
-        subscription.dead_letter([Rejection(delivery, "wrong")])
+        subscription.dead_letter([delivery.rejected("wrong")])
         subscription.acknowledge([delivery])
     with closing(broker.subscribe(broker.dead_queue, 10)) as subscription:
         (letter,) = receive(subscription, 1)
@@ -91,7 +91,7 @@ def test_depths_are_what_waits_and_what_was_refused(broker: Broker) -> None:
     broker.publish([b"1", b"2", b"3"])
     with closing(broker.subscribe(broker.queue, 1)) as subscription:
         (delivery,) = receive(subscription, 1)
-        subscription.dead_letter([Rejection(delivery, "wrong")])
+        subscription.dead_letter([delivery.rejected("wrong")])
         subscription.acknowledge([delivery])
         wait_for(lambda: broker.depths().dead == 1, 5, "one dead letter")
     wait_for(lambda: broker.depths() == (2, 1), 5, "two wait")
