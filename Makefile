@@ -6,7 +6,10 @@ BIN := $(VENV)/bin
 # For what needs settings but no running service: lint, types, migrations check.
 LINT_ENV := SECRET_KEY=lint-only-0123456789-abcdefghijklmnopqrstuvwxyz-0123456789 DEBUG=false HTTPS=true
 
-.PHONY: run test lint bench faults mutants clean
+# More than the cores: tests of real processes wait more than they compute. A module's tests stay in one process.
+PYTEST := $(BIN)/pytest -n 3 --dist loadscope
+
+.PHONY: run test check lint docs bench faults mutants clean
 
 run: $(VENV)/.run .env frontend/.assets
 	@$(BIN)/python manage.py migrate --verbosity 0
@@ -14,8 +17,16 @@ run: $(VENV)/.run .env frontend/.assets
 	@exec $(BIN)/python manage.py up
 
 test: $(VENV)/.dev frontend/.assets
-	$(BIN)/pytest
-	TEST_DATABASE=postgresql $(BIN)/pytest
+	$(PYTEST) -m "not slow"
+
+# All that CI runs beside lint: the slow tests, the faults (which have the cores to themselves), and PostgreSQL.
+check: test
+	$(PYTEST) -m "slow and not faults"
+	$(BIN)/pytest -m faults
+	TEST_DATABASE=postgresql $(PYTEST)
+
+docs: $(VENV)/.dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 # FAULTS_ROUNDS=n for the long form, see docs/faults.md.
 faults: $(VENV)/.dev

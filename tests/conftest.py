@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -9,9 +10,15 @@ from tests import services
 from tests.processes import serving
 from tests.settings import ON_POSTGRESQL, SQLITE_FILE
 
+TESTS = Path(__file__).parent
+SLOW = [TESTS / name for name in ("browser", "clients", "end_to_end", "faults", "fuzz")]
+
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """On PostgreSQL, leave out the tests that have nothing to do with the database: they passed on SQLite."""
+    """Mark the slow tests. On PostgreSQL, leave out those without a database: they passed on SQLite."""
+    for item in items:
+        if any(folder in item.path.parents for folder in SLOW):
+            item.add_marker(pytest.mark.slow)
     if ON_POSTGRESQL:
         left_out = [item for item in items if not uses_database(item)]
         config.hook.pytest_deselected(items=left_out)
@@ -33,6 +40,15 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if os.environ.get("REQUIRE_SERVICES") == "1" and reporter is not None and reporter.stats.get("skipped"):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say in one line what did not run, and how to run it."""
+    skipped = len(terminalreporter.stats.get("skipped", []))
+    left_out = ["the slow tests (`make check` runs them)"] if config.option.markexpr == "not slow" else []
+    missing = [f"{skipped} tests for the reasons above (install what is missing)"] if skipped else []
+    if left_out or missing:
+        terminalreporter.line(f"Not run: {', and '.join(left_out + missing)}.")
 
 
 def pytest_unconfigure() -> None:

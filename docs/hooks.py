@@ -1,0 +1,91 @@
+"""What the documentation site shows beside docs/: the changelog, and the GraphQL reference made from the SDL."""
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from graphql import (
+    GraphQLEnumType,
+    GraphQLField,
+    GraphQLInputObjectType,
+    GraphQLInterfaceType,
+    GraphQLNamedType,
+    GraphQLObjectType,
+    build_schema,
+    is_introspection_type,
+    is_specified_scalar_type,
+)
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import PluginError
+from mkdocs.structure.files import File, Files
+
+ROOT = Path(__file__).resolve().parent.parent
+LINK_OUT_OF_DOCS = re.compile(r"\[(?P<text>[^\]]+)\]\(\.\./(?P<path>[^)#]+)(#[^)]*)?\)")
+PAGE_OF = {"CHANGELOG.md": "changelog.md", "schema/schema.graphql": "reference.md"}
+
+
+def on_page_markdown(markdown: str, **_arguments: object) -> str:
+    """Let links to files beside docs/ lead to their page of the site, and keep only the text of the others."""
+    return LINK_OUT_OF_DOCS.sub(link, markdown)
+
+
+def link(match: "re.Match[str]") -> str:
+    """Return what replaces a link out of docs/. Raises PluginError, which fails the build, when its file is missing."""
+    if not (ROOT / match["path"]).exists():
+        raise PluginError(f"a link leads to {match['path']}, which does not exist")
+    page = PAGE_OF.get(match["path"])
+    return f"[{match['text']}]({page})" if page else match["text"]
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the generated pages. MkDocs calls this when it has found the files of docs/."""
+    pages = {"changelog.md": (ROOT / "CHANGELOG.md").read_text(), "reference.md": reference()}
+    for name, content in pages.items():
+        files.append(File.generated(config, name, content=content))
+    return files
+
+
+def reference() -> str:
+    """Return the GraphQL reference as Markdown: every type of the SDL with its fields and descriptions."""
+    schema = build_schema((ROOT / "schema" / "schema.graphql").read_text())
+    types = [
+        type_
+        for type_ in schema.type_map.values()
+        if not is_introspection_type(type_) and not is_specified_scalar_type(type_)
+    ]
+    sections = (section(type_) for type_ in types)
+    return "\n".join(["# GraphQL reference", "", "Made from `schema/schema.graphql`.", *sections]) + "\n"
+
+
+def section(type_: GraphQLNamedType) -> str:
+    return "\n".join(["", f"## {type_.name}", "", type_.description or "", "", *members(type_)])
+
+
+def members(type_: GraphQLNamedType) -> Iterator[str]:
+    """Yield the table of a type's fields or values; nothing for a scalar."""
+    if isinstance(type_, GraphQLEnumType):
+        rows = ((f"`{name}`", value.description) for name, value in type_.values.items())
+        yield from table(["Value", "Description"], rows)
+    elif isinstance(type_, GraphQLInputObjectType):
+        rows = ((f"`{name}: {field.type}`", field.description) for name, field in type_.fields.items())
+        yield from table(["Field", "Description"], rows)
+    elif isinstance(type_, GraphQLObjectType | GraphQLInterfaceType):
+        rows = ((f"`{signature(name, field)}`", described(field)) for name, field in type_.fields.items())
+        yield from table(["Field", "Description"], rows)
+
+
+def signature(name: str, field: GraphQLField) -> str:
+    arguments = ", ".join(f"{key}: {argument.type}" for key, argument in field.args.items())
+    return f"{name}({arguments}): {field.type}" if arguments else f"{name}: {field.type}"
+
+
+def described(field: GraphQLField) -> str:
+    arguments = [f"`{name}`: {argument.description}" for name, argument in field.args.items() if argument.description]
+    return "<br>".join(filter(None, [field.description, *arguments]))
+
+
+def table(heads: list[str], rows: Iterable[tuple[str, str | None]]) -> Iterator[str]:
+    yield f"| {' | '.join(heads)} |"
+    yield f"| {' | '.join('---' for _ in heads)} |"
+    for cells in rows:
+        yield f"| {' | '.join((cell or '').replace(chr(10), ' ').replace('|', chr(92) + '|') for cell in cells)} |"
