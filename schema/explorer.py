@@ -82,16 +82,19 @@ SCRIPTS = (  # in the order that they need each other
 
 @xframe_options_deny  # for browsers that do not know the policy's frame-ancestors
 def explorer(request: HttpRequest) -> HttpResponse:
-    """Return the page. Where GraphiQL's files were not installed, it says so and takes them from a CDN."""
+    """Return the page. Where GraphiQL's files were not installed, it offers to load them from a CDN (`?cdn`)."""
     local = _installed()
+    from_cdn = not local and "cdn" in request.GET
+    shown = local or from_cdn
     context = {
         "local": local,
+        "from_cdn": from_cdn,
         "cdn": CDN,
-        "styles": [_source(asset, local) for asset in STYLES],
-        "scripts": [_source(asset, local) for asset in SCRIPTS],
+        "styles": [_source(asset, local) for asset in STYLES] if shown else [],
+        "scripts": [_source(asset, local) for asset in SCRIPTS] if shown else [],
     }
     response = render(request, "explorer.html", context)
-    response["Content-Security-Policy"] = POLICY.format(cdn="" if local else f" {CDN}")
+    response["Content-Security-Policy"] = POLICY.format(cdn=f" {CDN}" if from_cdn else "")
     patch_vary_headers(response, ["Accept"])
     return response
 

@@ -23,9 +23,9 @@ def fresh() -> Iterator[None]:
     explorer._installed.cache_clear()
 
 
-def page(monkeypatch: pytest.MonkeyPatch, *, installed: bool) -> HttpResponse:
+def page(monkeypatch: pytest.MonkeyPatch, *, installed: bool, address: str = "/graphql/") -> HttpResponse:
     monkeypatch.setattr(explorer, "_is_served", lambda name: installed)
-    return explorer.explorer(RequestFactory().get("/graphql/"))
+    return explorer.explorer(RequestFactory().get(address))
 
 
 def test_local_page_names_no_other_host(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -39,8 +39,18 @@ def test_local_page_names_no_other_host(monkeypatch: pytest.MonkeyPatch) -> None
     assert "http" not in policy
 
 
-def test_page_without_the_files_says_so_and_uses_the_cdn(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_page_without_the_files_loads_nothing_from_another_host(monkeypatch: pytest.MonkeyPatch) -> None:
     response = page(monkeypatch, installed=False)
+    content = response.content.decode()
+    assert "npm ci --prefix frontend" in content
+    assert f'<a href="?cdn">Load them from {explorer.CDN}</a>' in content
+    assert "<script" not in content
+    assert "http" not in content.replace(explorer.CDN, "", 1)
+    assert "http" not in response["Content-Security-Policy"]
+
+
+def test_page_that_was_asked_to_uses_the_cdn(monkeypatch: pytest.MonkeyPatch) -> None:
+    response = page(monkeypatch, installed=False, address="/graphql/?cdn")
     content = response.content.decode()
     assert "npm ci --prefix frontend" in content
     assert content.count('integrity="sha384-') == len(ASSETS)
@@ -49,6 +59,12 @@ def test_page_without_the_files_says_so_and_uses_the_cdn(monkeypatch: pytest.Mon
     assert f"script-src 'self' {explorer.CDN};" in policy
     assert f"style-src 'self' {explorer.CDN};" in policy
     assert "unsafe" not in policy
+
+
+def test_page_with_the_files_never_uses_the_cdn(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = page(monkeypatch, installed=True, address="/graphql/?cdn")
+    assert asked.content == page(monkeypatch, installed=True).content
+    assert "http" not in asked["Content-Security-Policy"]
 
 
 @pytest.mark.parametrize("installed", [True, False])

@@ -1,9 +1,23 @@
 "use strict";
 
+// A version 7 UUID (RFC 9562, section 5.7): 48 bits of milliseconds since 1970, then random bits.
+function uuid7() {
+  const bytes = window.crypto.getRandomValues(new Uint8Array(16));
+  const now = Date.now();
+  for (let index = 0; index < 6; index += 1) {
+    bytes[index] = Math.floor(now / 256 ** (5 - index)) % 256;
+  }
+  bytes[6] = 0x70 | (bytes[6] & 0x0f);
+  bytes[8] = 0x80 | (bytes[8] & 0x3f);
+  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex.replace(/(.{8})(.{4})(.{4})(.{4})(.{12})/, "$1-$2-$3-$4-$5");
+}
+
 const tabs = [
   {
     query: `# A viewer watched a movie from one moment
 # to another, in seconds. Ctrl-Enter runs it.
+# Run twice with one id, it counts once.
 mutation PublishEvent($event: EventInput!) {
   publishEvent(event: $event) {
     id
@@ -16,8 +30,11 @@ mutation PublishEvent($event: EventInput!) {
 }
 `,
     variables: `{
-  "event": { "user": "ann", "slug": "heat",
-             "start": 0, "at": 407 }
+  "event": {
+    "id": "${uuid7()}",
+    "user": "ann", "slug": "heat",
+    "start": 0, "at": 407
+  }
 }`,
   },
   {

@@ -17,7 +17,7 @@ class Command(BaseCommand):
         actions = parser.add_subparsers(dest="action", required=True)
         listing = actions.add_parser("list", help="show the oldest ones and leave them")
         listing.add_argument("--limit", type=int, default=DEFAULT_LIMIT, help="how many, %(default)s by default")
-        actions.add_parser("replay", help="publish every one again; what was counted before is not counted twice")
+        actions.add_parser("replay", help="publish every one again; what has an id is counted once")
         actions.add_parser("purge", help="delete every one")
 
     def handle(self, *, action: str, limit: int = DEFAULT_LIMIT, **_options: Any) -> None:
