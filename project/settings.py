@@ -142,6 +142,7 @@ GRAPHQL_TIMEOUT = 10.0  # seconds that an operation may run
 
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
+MACHINE_TIME_ZONE = env.text("TZ", "")  # read here, because Django then sets TZ to its own
 USE_I18N = False
 USE_TZ = True
 

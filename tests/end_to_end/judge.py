@@ -4,9 +4,11 @@ import gzip
 import json
 import sqlite3
 from collections import defaultdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import UUID
 
 import psycopg
 
@@ -32,6 +34,23 @@ def totals_of_file(path: Path) -> Totals:
             total, last_moment = pairs.get(pair, (0, 0))
             pairs[pair] = total + watched, max(last_moment, event["at"])
     return {"viewers": dict(viewers), "movies": dict(movies), "pairs": pairs, "events": {"count": len(seen)}}
+
+
+def times_of_file(path: Path) -> dict[str, datetime]:
+    """Read when each id was watched; its lines all say the same."""
+    times: dict[str, datetime] = {}
+    with gzip.open(path) as lines:
+        for event in map(json.loads, lines):
+            time = datetime.fromisoformat(event["occurred_at"])
+            assert times.setdefault(event["id"], time) == time
+    return times
+
+
+def times_of_tables(url: str) -> dict[str, datetime]:
+    """Read when each event of the ledger was watched."""
+    rows = query(url, "SELECT event_id, occurred_at FROM watchtime_event")
+    times = ((UUID(str(event_id)), datetime.fromisoformat(str(time))) for event_id, time in rows)
+    return {str(event_id): time.replace(tzinfo=time.tzinfo or UTC) for event_id, time in times}
 
 
 def totals_of_tables(url: str) -> Totals:

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests import services
-from tests.end_to_end.judge import count, totals_of_file, totals_of_tables
+from tests.end_to_end.judge import count, query, times_of_file, times_of_tables, totals_of_file, totals_of_tables
 from tests.processes import Environment, environment, manage, running, wait_for
 
 FILE = services.DATA / "watch-events.jsonl.gz"
+STATEMENTS = services.DATA / "xapi-statements.json.gz"
 LINES, EVENTS = 57_358, 10_477
 
 
@@ -70,3 +71,19 @@ def test_totals_are_what_the_file_says_whatever_happens(service: Environment) ->
     assert totals_of_tables(url) == expected
     assert "agrees" in manage(service, "verify_totals").stdout
     assert manage(service, "dead_letters", "list").stdout == ""
+
+
+@pytest.mark.timeout(300)
+def test_statements_give_the_same_events_as_the_file_made_of_them(service: Environment) -> None:
+    services.require(STATEMENTS.exists(), f"the real input {STATEMENTS.name}")
+    url, waiting = service["DATABASE_URL"], waiting_in(service)
+    assert f"{EVENTS} published" in manage(service, "import_history", "xapi", str(STATEMENTS)).stdout
+    consume_all(service, waiting)
+    assert totals_of_tables(url) == totals_of_file(FILE)
+    assert times_of_tables(url) == times_of_file(FILE)
+    assert count(url, "watchtime_movie") == len(query(url, "SELECT id FROM watchtime_movie WHERE title <> ''"))
+
+    for name, file in (("xapi", STATEMENTS), ("jsonl", FILE)):
+        summary = manage(service, "import_history", name, str(file)).stdout
+        assert f" 0 published, {EVENTS} already known" in summary
+    assert waiting() == 0
