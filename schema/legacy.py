@@ -12,6 +12,7 @@ from django.core.exceptions import BadRequest, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.http.multipartparser import MultiPartParserError
+from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 from ninja import Field, NinjaAPI, Path, Router, Schema, Swagger
@@ -330,10 +331,13 @@ def _answering_every_method(view: AnyView) -> AnyView:
 
 
 def _urls() -> tuple[list[Any], str, str]:
+    """Return the paths, also without their last slash: a redirect to it would lose the body of a request."""
     patterns, app_name, namespace = api.urls
+    slashless = []
     for pattern in patterns:
-        pattern.callback = _answering_every_method(cast(AnyView, pattern.callback))
-    return patterns, app_name, namespace
+        pattern.callback = view = _answering_every_method(cast(AnyView, pattern.callback))
+        slashless.append(path(str(pattern.pattern).removesuffix("/"), view))
+    return [*patterns, *slashless], app_name, namespace
 
 
 urls = _urls()

@@ -25,6 +25,15 @@ class TestHttp:
         assert (response.status_code, response.content) == (204, b"")
         assert "GET" in response["Allow"]
 
+    @pytest.mark.parametrize("path", PATHS[1:])
+    def test_without_the_last_slash(self, client, ann, heat, settings, path):
+        settings.DEBUG = True
+        path = path.replace("1", str(heat.pk)).removesuffix("/")
+        assert client.get(path).json() == client.get(f"{path}/").json()
+        assert client.get(path).status_code == 200
+        response = client.post(path, {})
+        assert (response.status_code, response["Content-Type"]) == (405, JSON)
+
     def test_head(self, client, ann):
         head, get = client.head("/users/ann/total-watch-time/"), client.get("/users/ann/total-watch-time/")
         assert (head.status_code, head.content) == (200, b"")
