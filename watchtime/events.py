@@ -15,7 +15,6 @@ from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.core.validators import slug_re
 from pydantic import (
     AfterValidator,
-    AwareDatetime,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -39,8 +38,9 @@ REPEATED = "The name is there more than once"
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 STRINGS = frozenset({"user", "slug", "id", "occurred_at"})  # the fields whose JSON values are strings
 _RFC3339 = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:)([0-9]{2})((?:\.[0-9]+)?(?:[Zz]|[+-][0-9]{2}:[0-9]{2}))"
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
+_SECOND = slice(17, 19)  # of a time as RFC 3339 writes it
 
 
 class PublishFailed(Exception):
@@ -78,43 +78,41 @@ def _matching(pattern: "re.Pattern[str]", message: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _rfc3339(value: object) -> object:
-    """Read a time as RFC 3339, section 5.6, writes it; other ISO 8601 forms and numbers are refused.
+def _time(value: object) -> datetime:
+    """Read a time with an offset, written as RFC 3339, section 5.6, has it, and return it in UTC.
 
-    A leap second, 23:59:60 in UTC, is read as the first second of the next day, as POSIX counts it.
+    Other ISO 8601 forms and numbers are refused. A leap second, 23:59:60 in UTC, is read as
+    the first second of the next day, as POSIX counts it.
     """
-    if not isinstance(value, str):
-        return value
-    match = _RFC3339.fullmatch(value)
-    if not match:
-        raise PydanticCustomError("invalid_time", "Enter an RFC 3339 time with an offset")
-    minute, second, rest = match.groups()
-    if second == "60":
-        return _leap_second(datetime.fromisoformat(f"{minute}59{rest}".upper()))
-    return datetime.fromisoformat(value.upper())
-
-
-def _leap_second(before: datetime) -> datetime:
-    before = _to_utc(before)
-    if (before.hour, before.minute) != (23, 59):
-        raise PydanticCustomError("invalid_time", "A leap second is 23:59:60 in UTC")
-    return _to_utc(before, later=timedelta(seconds=1))
-
-
-def _to_utc(value: datetime, later: timedelta = timedelta(0)) -> datetime:
     try:
-        return value.astimezone(UTC) + later
+        if isinstance(value, str) and _RFC3339.fullmatch(value):
+            if value[_SECOND] == "60":
+                return _leap_second(value)
+            value = datetime.fromisoformat(value.upper())
+        if isinstance(value, datetime) and value.tzinfo:
+            return value if value.tzinfo is UTC else value.astimezone(UTC)
+    except ValueError as error:  # 30 February, or the hour 25
+        raise PydanticCustomError("invalid_time", "Enter a time that exists: {error}", {"error": str(error)}) from None
     except OverflowError:
         raise PydanticCustomError("invalid_time", "Enter a time between the years 1 and 9999 in UTC") from None
+    raise PydanticCustomError("invalid_time", "Enter an RFC 3339 time with an offset")
 
 
-def _in_bounds(value: datetime) -> datetime:
-    if value < EARLIEST:
+def _leap_second(value: str) -> datetime:
+    before = datetime.fromisoformat(f"{value[:17]}59{value[19:]}".upper()).astimezone(UTC)
+    if (before.hour, before.minute) != (23, 59):
+        raise PydanticCustomError("invalid_time", "A leap second is 23:59:60 in UTC")
+    return before + timedelta(seconds=1)
+
+
+def _time_watched(value: object) -> datetime:
+    time = _time(value)
+    if time < EARLIEST:
         raise PydanticCustomError("time_too_early", "Enter a time from 1970 on")
-    if (value - _now()).total_seconds() > settings.OCCURRED_AT_MAX_AHEAD:
+    if (time - _now()).total_seconds() > settings.OCCURRED_AT_MAX_AHEAD:
         ahead = {"seconds": settings.OCCURRED_AT_MAX_AHEAD}
         raise PydanticCustomError("time_too_late", "Enter a time at most {seconds} seconds in the future", ahead)
-    return value
+    return time
 
 
 def _now() -> datetime:
@@ -132,7 +130,7 @@ Slug = Annotated[
     _matching(slug_re, "Use ASCII letters, digits, - and _ only"),
 ]
 Moment = Annotated[int, Field(ge=0, le=MAX_MOMENT)]
-Time = Annotated[AwareDatetime, BeforeValidator(_rfc3339), AfterValidator(_to_utc)]
+Time = Annotated[datetime, BeforeValidator(_time)]
 
 
 class WatchEvent(BaseModel):
@@ -149,7 +147,7 @@ class WatchEvent(BaseModel):
     positional: bool = True
     start: Moment = 0
     id: Annotated[UUID, Field(strict=False)] = Field(default_factory=uuid7)
-    occurred_at: Annotated[Time, AfterValidator(_in_bounds)] = Field(default_factory=_now)
+    occurred_at: Annotated[datetime, BeforeValidator(_time_watched)] = Field(default_factory=_now)
 
     @field_validator("start")
     @classmethod
