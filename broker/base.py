@@ -2,7 +2,7 @@
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
 
@@ -21,8 +21,8 @@ class Broker(ABC):
         self.dead_queue = queue.removesuffix(".events") + ".dead"
 
     @abstractmethod
-    def publish(self, messages: Sequence[bytes], headers: Mapping[str, str] | None = None) -> None:
-        """Return when every message is safely stored. Each delivery of them comes with `headers`.
+    def publish(self, messages: Sequence[bytes]) -> None:
+        """Return when every message is safely stored, with the headers of `broker.headers`.
 
         Raises BrokerError otherwise; some or all may be stored even then.
         """

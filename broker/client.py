@@ -3,7 +3,7 @@
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from itertools import cycle
@@ -13,6 +13,7 @@ from broker.base import Broker
 from broker.consumer import pauses
 from broker.delivery import MESSAGE_BYTES, DeadLetter, Delivery, Depths, Rejection, Subscription
 from broker.errors import BrokerError, BrokerUnavailable
+from broker.headers import current_headers
 from broker.rabbitmq import CONNECT_TIMEOUT, Outgoing, Session, parameters, persistent
 from broker.topology import topology
 
@@ -32,8 +33,8 @@ class RabbitMQClient(Broker):
         self._session: Session | None = None
         self._pauses = pauses()
 
-    def publish(self, messages: Sequence[bytes], headers: Mapping[str, str] | None = None) -> None:
-        properties = persistent(time.time(), headers)
+    def publish(self, messages: Sequence[bytes]) -> None:
+        properties = persistent(time.time(), current_headers())
         self._publish(self.queue, [(message, properties) for message in messages])
 
     def _publish(self, queue: str, messages: Sequence[Outgoing]) -> None:

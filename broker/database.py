@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
@@ -15,6 +15,7 @@ from broker.base import Broker
 from broker.delivery import MESSAGE_BYTES, DeadLetter, Delivery, Depths, Rejection, Subscription
 from broker.errors import BrokerError, BrokerUnavailable
 from broker.group_commit import GroupCommit
+from broker.headers import current_headers
 from broker.models import Message
 
 # How long a consumer may hold a message before another gets it. A fold that takes longer
@@ -31,8 +32,9 @@ class DatabaseBroker(Broker):
         super().__init__(queue)
         self._group = GroupCommit(self._insert)
 
-    def publish(self, messages: Sequence[bytes], headers: Mapping[str, str] | None = None) -> None:
+    def publish(self, messages: Sequence[bytes]) -> None:
         """Insert the messages in one transaction, together with what other threads publish: all are stored, or none."""
+        headers = current_headers()
         encoded = json.dumps(headers) if headers else None
         self._group.store([(body, encoded) for body in messages])
 

@@ -1,5 +1,6 @@
 """Every setting of the service. The only file that reads the environment; .env.example lists it."""
 
+import logging
 import sys
 from pathlib import Path
 
@@ -47,6 +48,8 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "project.monitoring.monitor",
+    "project.monitoring.observe",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -81,6 +84,8 @@ BROKER_MAX_LENGTH = env.integer("BROKER_MAX_LENGTH", 5_000_000, 1, 1_000_000_000
 PUBLISH_TIMEOUT = env.number("PUBLISH_TIMEOUT", 5, 0.1, 300)
 CONSUMER_BATCH_SIZE = env.integer("CONSUMER_BATCH_SIZE", 1000, 1, 10_000)  # AMQP prefetches at most 65,535, in batches
 CONSUMER_LINGER_MS = env.integer("CONSUMER_LINGER_MS", 50, 0, 5_000)
+CONSUMER_PORT = env.integer("CONSUMER_PORT", 0, 0, 65_535)  # 0: none
+CONSUMER_STALL_SECONDS = env.number("CONSUMER_STALL_SECONDS", 30, 1, 3_600)
 OCCURRED_AT_MAX_AHEAD = env.integer("OCCURRED_AT_MAX_AHEAD", 86_400, 0, 3_153_600_000)
 
 _database = env.database_url("DATABASE_URL", f"sqlite:///{BASE_DIR / 'db.sqlite3'}")
@@ -166,14 +171,49 @@ if HTTPS:
 X_FRAME_OPTIONS = "DENY"
 
 LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"])
+LOG_FORMAT = env.choice("LOG_FORMAT", "text", ["text", "json"])
+LOG_REQUESTS = env.boolean("LOG_REQUESTS", LOG_FORMAT == "json")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": sys.stderr}},
+    "filters": {"request": {"()": "watchtime.requests.RequestFilter"}},
+    "formatters": {
+        "text": {
+            "()": "watchtime.requests.TextFormatter",
+            "format": "{asctime} {levelname} {name}: {message}",
+            "style": "{",
+        },
+        "json": {
+            "()": "pythonjsonlogger.json.JsonFormatter",
+            "format": "{levelname}{name}{message}",
+            "style": "{",
+            "timestamp": True,
+            "rename_fields": {"levelname": "level", "name": "logger"},
+        },
+    },
+    "handlers": {
+        "stderr": {
+            "class": "logging.StreamHandler",
+            "formatter": LOG_FORMAT,
+            "filters": ["request"],
+            "stream": sys.stderr,
+        }
+    },
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
-    # pika logs each reconnection at ERROR with a traceback; the broker room says it in one line.
-    "loggers": {"pika": {"level": "CRITICAL"}},
+    "loggers": {
+        # Django's own configuration has handlers and levels of its own for these.
+        "django": {"handlers": [], "level": "NOTSET"},
+        "django.request": {"level": "ERROR"},  # clients' errors are in the log of requests, without their paths
+        "django.server": {"handlers": [], "level": "NOTSET", "propagate": True},
+        # pika logs each reconnection at ERROR with a traceback; broker/ says it in one line.
+        "pika": {"level": "CRITICAL"},
+        "watchtime.requests": {"level": "INFO" if LOG_REQUESTS else "WARNING"},
+        "watchtime.batches": {"level": "INFO" if LOG_REQUESTS else "WARNING"},
+    },
 }
+logging.captureWarnings(True)
+
+# Where web processes share their metrics; `serve` sets it for them.
+PROMETHEUS_MULTIPROC_DIR = env.text("PROMETHEUS_MULTIPROC_DIR", "")
 
 env.require_valid()

@@ -13,6 +13,7 @@ from django.http import HttpRequest
 from graphql import (
     DocumentNode,
     ExecutionResult,
+    FieldNode,
     GraphQLError,
     NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
@@ -31,6 +32,7 @@ from schema.limits import Meter, TooLarge, lists_of, parse_document
 from schema.persisted import remember, with_document
 from schema.request import Operation
 from schema.schema import schema
+from watchtime.requests import name_operation
 
 GRAPH = schema._schema
 LONGEST_TEXT = 100_000  # of a variable; those that are right have 2,000 at most
@@ -151,6 +153,7 @@ def _is_endless(value: object) -> bool:
 
 def _execute(known: Plan, planned: Planned, context: Context, operation: Operation) -> ExecutionResult:
     """Execute a valid operation. Raises TooLarge when it costs more than allowed with these variables."""
+    name_operation(_name(planned.node))
     definitions = planned.node.variable_definitions or ()
     variables = get_variable_values(GRAPH, definitions, operation.variables or {}, settings.GRAPHQL_MAX_ERRORS)
     if isinstance(variables, list):
@@ -158,6 +161,15 @@ def _execute(known: Plan, planned: Planned, context: Context, operation: Operati
     context.spend("events", planned.cost.events(variables.coerced))
     context.spend("cost", planned.cost.total(variables.coerced))
     return Execution(context, variables).run(known.compiled(planned, variables))
+
+
+def _name(node: OperationDefinitionNode) -> str:
+    """Name a valid operation by the one field that it asks for; clients' own names could be any number of names."""
+    selections = node.selection_set.selections
+    if len(selections) != 1 or not isinstance(selections[0], FieldNode):
+        return "several"
+    name = selections[0].name.value
+    return "introspection" if name.startswith("__") else name
 
 
 @lru_cache(maxsize=CACHED_DOCUMENTS)

@@ -43,6 +43,7 @@ from watchtime.events import (
     without_repeats,
 )
 from watchtime.history import Part, Place, events
+from watchtime.metrics import refused
 from watchtime.models import MAX_SECONDS, CustomUser, Event, Movie
 
 PAGE_SIZE = 100
@@ -284,6 +285,7 @@ def _known_movie(pk: int) -> Movie:
 
 @api.exception_handler(InvalidEvent)
 def _invalid_event(request: HttpRequest, error: InvalidEvent) -> HttpResponse:
+    refused(error.errors[0].code)
     return _invalid_data((field, message) for field, _, message in error.errors)
 
 

@@ -11,6 +11,7 @@ from strawberry import UNSET
 
 from schema.errors import UserError
 from watchtime.events import InvalidEvent, WatchEvent, publish
+from watchtime.metrics import refused
 
 _FIELDS = {"occurredAt": "occurred_at"}  # the contract's names, where the graph has others
 
@@ -88,6 +89,7 @@ class Mutation:
         try:
             accepted = event.event()
         except InvalidEvent as error:
+            refused(error.errors[0].code)
             return PublishEventPayload(id=None, user_errors=[UserError.of(item, "event") for item in error.errors])
         publish([accepted])
         return PublishEventPayload(id=accepted.id, user_errors=[])
@@ -116,6 +118,7 @@ def _sort_out(inputs: list[EventInput]) -> tuple[list[WatchEvent], list[UserErro
         try:
             accepted.append(item.event())
         except InvalidEvent as error:
+            refused(error.errors[0].code)
             told = error.errors if len(errors) < settings.GRAPHQL_MAX_USER_ERRORS else error.errors[:1]
             errors += [UserError.of(field, "events", str(index)) for field in told]
     return accepted, errors

@@ -29,6 +29,7 @@ from pydantic_core import PydanticCustomError
 from uuid_utils.compat import uuid7
 
 from broker import BrokerError, default_broker
+from watchtime import metrics
 from watchtime.models import MAX_MOMENT, MAX_SLUG_LENGTH, MAX_USERNAME_LENGTH
 
 MAX_MESSAGE_EVENTS = 100
@@ -212,7 +213,8 @@ def publish(events: Sequence[WatchEvent]) -> None:
     Raises PublishFailed when that is not known of all of them.
     """
     try:
-        default_broker().publish(encode_messages(events))
+        with metrics.publishing(len(events)):
+            default_broker().publish(encode_messages(events))
     except BrokerError as error:
         raise PublishFailed(str(error)) from error
 

@@ -22,6 +22,7 @@ class IngestHandler:
 
     counted: int = 0
     repeats: int = 0
+    conflicts: int = 0
     refused: int = 0
 
     def __call__(self, deliveries: Sequence[Delivery]) -> list[Rejection]:
@@ -55,6 +56,7 @@ class IngestHandler:
             return self._fold_each(sources)
         self.counted += folded.counted
         self.repeats += folded.repeats
+        self.conflicts += len(folded.conflicts)
         return [_conflict(*sources[position]) for position in folded.conflicts]
 
     def _fold_each(self, sources: Sequence[Source]) -> list[Rejection]:

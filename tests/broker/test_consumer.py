@@ -1,7 +1,7 @@
 """The consumer's loop, against a queue in memory: classes of failure, and when it stops."""
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -21,7 +21,7 @@ class MemoryBroker(Broker):
         self.dead: dict[bytes, str] = {}
         self.subscriptions = 0
 
-    def publish(self, messages: Sequence[bytes], headers: Mapping[str, str] | None = None) -> None:
+    def publish(self, messages: Sequence[bytes]) -> None:
         self.bodies += messages
 
     def depths(self) -> Depths:

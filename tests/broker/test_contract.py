@@ -12,6 +12,7 @@ from django.test import override_settings
 
 from broker import Broker, BrokerMisconfigured, Delivery, Rejection, Subscription, TryAgain, default_broker, open_broker
 from broker import database as database_module
+from broker.headers import message_headers
 from tests import services
 from tests.processes import wait_for
 
@@ -64,7 +65,8 @@ def test_what_is_published_is_delivered_in_order(broker: Broker) -> None:
 
 def test_headers_and_the_time_of_publishing_come_with_each_delivery(broker: Broker) -> None:
     before = time.time()
-    broker.publish([b"1", b"2"], {"request": "é1"})
+    with message_headers({"request": "é1"}):
+        broker.publish([b"1", b"2"])
     broker.publish([b"3"])
     after = time.time()
     with closing(broker.subscribe(broker.queue, 10)) as subscription:
@@ -76,7 +78,8 @@ def test_headers_and_the_time_of_publishing_come_with_each_delivery(broker: Brok
 
 
 def test_a_dead_letter_keeps_its_headers(broker: Broker) -> None:
-    broker.publish([b"bad"], {"request": "7"})
+    with message_headers({"request": "7"}):
+        broker.publish([b"bad"])
     with closing(broker.subscribe(broker.queue, 10)) as subscription:
         (delivery,) = receive(subscription, 1)
         subscription.dead_letter([delivery.rejected("wrong")])

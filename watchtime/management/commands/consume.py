@@ -4,14 +4,17 @@ import logging
 import os
 import signal
 import threading
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from broker import BrokerError, default_broker
+from broker import BrokerError, Subscription, default_broker
 from watchtime.ingest import IngestHandler
+from watchtime.monitoring import Monitor, Progress, serve_monitor
+from watchtime.observed import ObservedIngest
 from watchtime.postgresql.base import DatabaseWrapper
 from watchtime.progress import ConsumerReport
 
@@ -28,20 +31,41 @@ class Command(BaseCommand):
         DatabaseWrapper.patience = settings.DATABASE_TIMEOUT
         stop = threading.Event()
         _stop_on_signals(stop)
-        ingest = IngestHandler()
+        ingest, progress = IngestHandler(), Progress(settings.CONSUMER_STALL_SECONDS)
         logger.info("consuming %s", settings.BROKER_QUEUE)
         try:
-            with closing(ConsumerReport(ingest)) as report:
+            with _monitoring(progress), closing(ConsumerReport(ingest)) as report:
+
+                def tell(subscription: Subscription) -> None:
+                    progress.beat()
+                    report(subscription)
+
                 default_broker().consume_and_save(
-                    ingest,
+                    ObservedIngest(ingest, progress),
                     batch_size=settings.CONSUMER_BATCH_SIZE,
                     linger=settings.CONSUMER_LINGER_MS / 1000,
                     stop=stop,
-                    report=report,
+                    report=tell,
                 )
         except BrokerError as error:
             raise CommandError(str(error)) from error
         logger.info("stopped: everything folded is acknowledged")
+
+
+@contextmanager
+def _monitoring(progress: Progress) -> Iterator[None]:
+    """Answer probes on CONSUMER_PORT meanwhile. Raises CommandError when the port is taken."""
+    if not settings.CONSUMER_PORT:
+        yield
+        return
+    try:
+        stop = serve_monitor(Monitor(progress), settings.HOST, settings.CONSUMER_PORT)
+    except OSError as error:
+        raise CommandError(f"cannot listen on {settings.HOST}:{settings.CONSUMER_PORT}: {error}") from error
+    try:
+        yield
+    finally:
+        stop()
 
 
 def _stop_on_signals(stop: threading.Event) -> None:

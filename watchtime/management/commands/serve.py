@@ -1,6 +1,9 @@
 """`manage.py serve`: the web server, the one for production."""
 
+import multiprocessing
+import os
 import socket
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from django.conf import settings
@@ -15,6 +18,13 @@ class Command(BaseCommand):
 
     def handle(self, **_options: Any) -> None:
         _require_free_port()
+        with TemporaryDirectory(prefix="watchtime-metrics-") as directory:
+            # Workers must find the directory when they first import prometheus_client: a fork has imported it already.
+            os.environ.update(PROMETHEUS_MULTIPROC_DIR=directory)
+            multiprocessing.set_start_method("spawn")
+            self._serve()
+
+    def _serve(self) -> None:
         Granian(
             "project.wsgi:application",
             address=settings.HOST,

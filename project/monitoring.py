@@ -1,0 +1,75 @@
+"""What every request goes through first: the probes of monitoring are answered, the others are named and measured."""
+
+import logging
+from collections.abc import Callable
+from time import perf_counter
+
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+
+from schema.view import PATH
+from watchtime.metrics import REQUEST_SECONDS, REQUESTS
+from watchtime.monitoring import PATHS, Monitor
+from watchtime.requests import CurrentRequest, answering, request_id_of
+
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
+METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"})
+logger = logging.getLogger("watchtime.requests")  # at INFO a line a request; LOG_REQUESTS says whether
+
+
+def monitor(get_response: GetResponse) -> GetResponse:
+    """Answer probes before anything else: they come by address, over plain HTTP and without a host that is ours."""
+    monitor = Monitor()
+
+    def answer(request: HttpRequest) -> HttpResponseBase:
+        if request.path_info not in PATHS:
+            return get_response(request)
+        if request.method not in ("GET", "HEAD"):
+            return HttpResponse(status=405, headers={"Allow": "GET, HEAD"})
+        status, content_type, body = monitor.answer(request.path_info)
+        return HttpResponse(body, status=status, content_type=content_type, headers={"Cache-Control": "no-store"})
+
+    return answer
+
+
+def observe(get_response: GetResponse) -> GetResponse:
+    """Give each request an id, and count, time and log it."""
+
+    def answer(request: HttpRequest) -> HttpResponseBase:
+        began = perf_counter()
+        endpoint = "graphql" if request.path_info == f"/{PATH}" else "rest"
+        with answering(CurrentRequest(request_id_of(request.META.get("HTTP_X_REQUEST_ID")), endpoint)) as current:
+            response = get_response(request)
+            response["X-Request-ID"] = current.id
+            if endpoint == "rest":
+                current.operation = _route(request)
+            _measure(current, response.status_code, perf_counter() - began)
+        return response
+
+    return answer
+
+
+def _route(request: HttpRequest) -> str:
+    """Name what a request asked for by the pattern of its path: a path itself may hold a username."""
+    match = request.resolver_match
+    method = request.method if request.method in METHODS else "other"
+    return f"{method} /{match.route}" if match else "none"
+
+
+def _measure(current: CurrentRequest, status: int, seconds: float) -> None:
+    REQUESTS.labels(current.endpoint, current.operation, status).inc()
+    REQUEST_SECONDS.labels(current.endpoint, current.operation).observe(seconds)
+    if logger.isEnabledFor(logging.INFO):
+        logger.info(
+            "%s %s: %d in %.1f ms",
+            current.endpoint,
+            current.operation,
+            status,
+            1000 * seconds,
+            extra={
+                "endpoint": current.endpoint,
+                "operation": current.operation,
+                "status": status,
+                "milliseconds": round(1000 * seconds, 1),
+            },
+        )
