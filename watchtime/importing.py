@@ -7,11 +7,11 @@ was new. It is not what keeps a repeat from counting twice: the events' ids do t
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from watchtime.events import WatchEvent, publish
 from watchtime.importers.distinct import Occurrences
-from watchtime.importers.rows import Place, Row, Skipped
+from watchtime.importers.rows import Place, Rest, Row, Skipped
 from watchtime.models import Event, Movie
 
 BATCH = 1000  # events
@@ -73,7 +73,8 @@ class Importing:
 
     def _save(self, rows: Sequence[Row]) -> None:
         """Publish what is new in a batch of rows, after making sure of their movies."""
-        counted = counted_under({(event.user, event.id) for row in rows for event in row.events})
+        asked = {(event.user, event.id) for row in rows for event in row.events}
+        counted: dict[Key, Content | None] = {**dict.fromkeys(asked), **counted_under(asked)}
         new = [event for row in rows for event in self._new(row, counted)]
         if not self._dry_run:
             describe_movies(rows)
@@ -81,38 +82,39 @@ class Importing:
         self.new += len(new)
         self.rows += len(rows)
         self.marks += sum(row.mark for row in rows)
-        self.growing |= any(row.grows for row in rows)
 
-    def _new(self, row: Row, counted: Mapping[Key, Content]) -> Iterator[WatchEvent]:
-        for event in row.events:
+    def _new(self, row: Row, counted: Mapping[Key, Content | None]) -> Iterator[WatchEvent]:
+        """Yield the events of a row that are neither in the ledger nor earlier in the file."""
+        for event in self._since_counted(row, row.rest, counted) if row.rest else row.events:
             self.events += 1
             content = counted.get((event.user, event.id))
             if self._occurrences.before(event.user, event.id, *event.content):
                 self.repeated += 1
             elif content is None:
                 yield event
-            elif row.grows:
-                yield from self._growth(event, content)
             elif content == event.content[:3]:
                 self.known += 1
             else:
                 self.skips.add(row.place, "already counted with other content")
 
-    def _growth(self, event: WatchEvent, content: Content | None) -> Iterator[WatchEvent]:
-        """Yield an event of the seconds that a row has grown by since it was counted, if any.
+    def _since_counted(self, row: Row, rest: Rest, counted: Mapping[Key, Content | None]) -> Sequence[WatchEvent]:
+        """Return the events of the seconds by which a row has grown since it was counted; all of a new row's.
 
-        Each increase has an id of its own, made of the row's id and the seconds counted before it.
+        Each event that is counted says where in the play the next one begins.
         """
-        covered, increase = 0, event
-        while content is not None:
-            covered += content[2] - content[1]
-            increase = event.model_copy(update={"id": uuid5(event.id, str(covered)), "at": event.at - covered})
-            content = counted_under([(event.user, increase.id)]).get((event.user, increase.id))
-        if increase.at > 0:
-            self.grown += 1
-            yield increase
-        else:
+        self.growing = True
+        events, covered = row.events, 0
+        while events:
+            key = events[0].user, events[0].id
+            content = counted[key] if key in counted else counted_under([key]).get(key)
+            if content is None or content[1] == content[2]:
+                break
+            self.events += 1
             self.known += 1
+            covered += content[2] - content[1]
+            events = rest(covered)
+        self.grown += covered > 0 and len(events) > 0
+        return events
 
 
 def counted_under(keys: Collection[Key]) -> dict[Key, Content]:

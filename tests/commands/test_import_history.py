@@ -116,13 +116,28 @@ def test_titles_are_given_to_movies_without_one(tmp_path: Path) -> None:
 
 
 def test_rows_that_grow_count_their_increase(tmp_path: Path) -> None:
-    for seconds, published, grown in ((100, 1, 0), (700, 1, 1), (700, 0, 0), (5000, 6, 1), (4000, 0, 0), (5000, 0, 0)):
+    for seconds, new, known, grown in (
+        (100, 1, 0, 0),
+        (700, 1, 1, 1),
+        (700, 0, 2, 0),
+        (5000, 6, 2, 1),
+        (4000, 0, 7, 0),
+        (5000, 0, 8, 0),
+    ):
         summary = run("jellyfin", write(tmp_path / "a.tsv", f"{LINE}{seconds}\n"), time_zone="UTC")
-        assert f" {published} published" in summary[0]
-        assert summary[1].startswith(f"{grown} rows had grown: what was counted of them stays")
-        assert fold_queued() == published
+        assert summary[0] == (
+            f"{new + known} events of 1 rows: {new} published, {known} already known, 0 repeated in the file"
+        )
+        assert summary[1] == f"{grown} rows had grown: what was counted of them stays, the increase is published"
+        assert fold_queued() == new
     assert WatchTime.objects.get().total == 5000
     assert sum(one.at - one.start for one in Event.objects.all()) == 5000
+
+
+def test_a_growing_row_twice_in_a_file_counts_once(tmp_path: Path) -> None:
+    summary = run("jellyfin", write(tmp_path / "a.tsv", f"{LINE}1000\n" * 2), time_zone="UTC")
+    assert summary[0] == "4 events of 2 rows: 2 published, 0 already known, 2 repeated in the file"
+    assert fold_queued() == 2
 
 
 def test_marks_are_said(tmp_path: Path) -> None:

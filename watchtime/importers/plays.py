@@ -49,24 +49,33 @@ class Play:
             raise LeftOut("no seconds watched")
         if self.seconds > MAX_MOMENT:
             raise LeftOut("longer than a day")
-        return Row(place, tuple(self._events()), clean(self.title), self.duration, grows=self.grows)
+        rest = self._events if self.grows else None
+        return Row(place, self._events(0), clean(self.title), self.duration, rest=rest)
 
-    def _events(self) -> Iterator[WatchEvent]:
+    def _events(self, since: int) -> tuple[WatchEvent, ...]:
+        """Return the events of the play from `since` seconds after its beginning on.
+
+        An id names where in the play its piece begins, so it is the same however the play goes on.
+        """
         slug = self.slug or slug_of(self.title)
-        first, positional, shift = self._stretch()
-        for number, (begin, end) in enumerate(self._pieces(first, positional)):
-            known = first <= begin < positional
-            yield WatchEvent.from_fields(
-                {
-                    "id": event_id(*self.key, self.viewer, number),
-                    "user": self.viewer,
-                    "slug": slug,
-                    "start": begin - shift if known else 0,
-                    "at": end - shift if known else end - begin,
-                    "positional": known,
-                    "occurred_at": self.begins + timedelta(seconds=begin),
-                }
-            )
+        first, last, shift = self._stretch()
+        return tuple(
+            self._event(slug, begin, end, shift if first <= begin < last else None)
+            for begin, end in self._pieces(since, first, last)
+        )
+
+    def _event(self, slug: str, begin: int, end: int, shift: int | None) -> WatchEvent:
+        return WatchEvent.from_fields(
+            {
+                "id": event_id(*self.key, self.viewer, begin),
+                "user": self.viewer,
+                "slug": slug,
+                "start": 0 if shift is None else begin - shift,
+                "at": end - begin if shift is None else end - shift,
+                "positional": shift is not None,
+                "occurred_at": self.begins + timedelta(seconds=begin),
+            }
+        )
 
     def _stretch(self) -> tuple[int, int, int]:
         """Return from where to where in the play the moment of the movie is known, and how far they are apart.
@@ -80,15 +89,15 @@ class Play:
         shift = self.seconds - self.until
         return max(0, shift), min(self.seconds, MAX_MOMENT + shift), shift
 
-    def _pieces(self, first: int, last: int) -> Iterator[tuple[int, int]]:
+    def _pieces(self, since: int, first: int, last: int) -> Iterator[tuple[int, int]]:
         """Cut the play where a quarter of an hour begins on the clock, and where what is known changes.
 
         So that each piece lies in one interval of every series, in every time zone.
         """
         to_boundary = ceil(QUARTER - self.begins.timestamp() % QUARTER)
         boundaries = range(to_boundary, self.seconds, QUARTER)
-        cuts = sorted({0, self.seconds, *boundaries, *(cut for cut in (first, last) if 0 < cut < self.seconds)})
-        return pairwise(cuts)
+        cuts = {since, self.seconds, *(cut for cut in (first, last, *boundaries) if since < cut < self.seconds)}
+        return pairwise(sorted(cuts)) if since < self.seconds else iter(())
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from watchtime.importers.errors import ImportFailed, LeftOut
 from watchtime.importers.names import username_of
 
 T = TypeVar("T")
+Rest = Callable[[int], tuple[WatchEvent, ...]]
 
 
 class Place(NamedTuple):
@@ -31,8 +32,8 @@ class Row:
     """What one row of the source becomes.
 
     `duration` is the movie's, in seconds, where the source tells it. `mark` says that the source
-    tells that something was watched and not how long. `grows` says that a later export may tell
-    more seconds of the same row.
+    tells that something was watched and not how long. `rest` is there where a later export may tell
+    more seconds of the same row: it returns the events that begin this many seconds into the play.
     """
 
     place: Place
@@ -40,7 +41,7 @@ class Row:
     title: str = ""
     duration: int | None = None
     mark: bool = False
-    grows: bool = False
+    rest: Rest | None = None
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ def test_plays_have_seconds_and_local_times(tmp_path: Path) -> None:
     assert first.occurred_at == datetime(2023, 4, 5, 19, 45, 0, 123456, tzinfo=UTC)
     assert (second.at, third.at) == (100, 60)
     assert result.titles == ["Alien", "Show - s01e02 - Pi lot"]
-    assert all(row.grows for row in result.rows)
+    assert all(row.rest for row in result.rows)
     assert result.reasons == [
         (3, "no video but audio"),
         (4, "a negative duration"),

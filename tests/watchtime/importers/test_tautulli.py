@@ -141,7 +141,7 @@ def answer(*rows: Any) -> dict[str, Any]:
 def test_the_api_tells_seconds_only(tmp_path: Path, shape: Any) -> None:
     result = read("tautulli", write(tmp_path / "a.json", json.dumps(shape(answer(ANSWER)))))
     assert [(told[0], *told[2:]) for told in result.told] == [("anna", 0, 263, False)]
-    assert result.rows[0].grows
+    assert result.rows[0].rest
     assert result.titles == ["Alien (1979)"]
 
 
