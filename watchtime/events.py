@@ -123,7 +123,10 @@ def _now() -> datetime:
 Username = Annotated[
     str,
     StringConstraints(min_length=1, max_length=MAX_USERNAME_LENGTH),
-    _matching(re.compile(UnicodeUsernameValidator.regex), "Use letters, digits and @ . + - _ only"),
+    _matching(
+        re.compile(UnicodeUsernameValidator.regex),
+        "Use letters, digits and @ . + - _ only; for any other name send an id of the viewer's",
+    ),
 ]
 Slug = Annotated[
     str,
