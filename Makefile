@@ -60,10 +60,12 @@ $(VENV)/.dev: requirements-dev.txt requirements.txt constraints.txt | $(VENV)/bi
 	@touch $@ $(VENV)/.run
 
 .env: | .env.example $(VENV)/.run
-	@echo "writing .env with a fresh SECRET_KEY"
+	@echo "writing .env with fresh secrets, open to anonymous callers of this machine"
 	@umask 077 && $(BIN)/python -c "import pathlib, secrets; \
 	example = pathlib.Path('.env.example').read_text(); \
-	pathlib.Path('.env').write_text(example.replace('SECRET_KEY=', 'SECRET_KEY=' + secrets.token_urlsafe(50), 1))"
+	fresh = lambda text, name: text.replace('\n' + name + '=', '\n' + name + '=' + secrets.token_urlsafe(50), 1); \
+	filled = fresh(fresh(example, 'SECRET_KEY'), 'JWT_SECRET'); \
+	pathlib.Path('.env').write_text(filled.replace('ALLOW_ANONYMOUS=false', 'ALLOW_ANONYMOUS=true'))"
 
 # The explorer's scripts. Without npm the explorer takes them from a public server instead.
 frontend/.assets: frontend/package.json frontend/package-lock.json frontend/copy.js frontend/.npmrc

@@ -123,6 +123,31 @@ class Reader:
         described = "1 to 200 letters, digits and . _ : - and not begin with amq."
         return self.text(name, default, matching=r"(?!amq\.)[A-Za-z0-9._:-]{1,200}", described=described)
 
+    def networks(self, name: str) -> list[str]:
+        """Return addresses and networks, such as 10.0.0.0/8, that are written with commas."""
+        listed = self.words(name, [])
+        for word in listed:
+            try:
+                ipaddress.ip_network(word)
+            except ValueError:
+                return self._refuse(name, "addresses or networks such as 10.0.0.0/8, with commas", word, [])
+        return listed
+
+    def origins(self, name: str) -> list[str]:
+        """Return web sites' origins, such as https://example.org, that are written with commas."""
+        listed = self.words(name, [])
+        for word in listed:
+            if not re.fullmatch(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?", word):
+                return self._refuse(name, "origins such as https://example.org, with commas", word, [])
+        return listed
+
+    def cache_url(self, name: str) -> str:
+        """Return the URL of a Redis server, or nothing."""
+        url = self.secret(name)
+        problem = _url_problem(url, re.compile("rediss?://"), "redis:// or rediss://") if url else ""
+        self.require(not problem, f"{name} {problem}")
+        return "" if problem else url
+
     def _refuse(self, name: str, described: str, value: str, default: T) -> T:
         shown = value if len(value) <= LONGEST_SHOWN else f"{value[:LONGEST_SHOWN]}..."
         self._problems.append(f"{name} must be {described}, not {shown!r}")

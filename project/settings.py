@@ -2,7 +2,9 @@
 
 import logging
 import sys
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import environ
 
@@ -42,6 +44,9 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "strawberry_django",
     "ninja",
+    "axes",
+    "csp",
+    "corsheaders",
     "broker",
     "watchtime",
     "schema",
@@ -52,6 +57,8 @@ MIDDLEWARE = [
     "project.monitoring.observe",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "project.middleware.PagePolicy",
+    "project.middleware.not_stored",
     "django.middleware.common.CommonMiddleware",
     "project.middleware.graphql_first",
     "project.middleware.SessionMiddleware",
@@ -59,6 +66,7 @@ MIDDLEWARE = [
     "project.middleware.AuthenticationMiddleware",
     "project.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 
 ROOT_URLCONF = "project.urls"
@@ -112,6 +120,18 @@ else:
 DATABASE_TIMEOUT = env.number("DATABASE_TIMEOUT", 5, 0.1, 3_600)
 
 AUTH_USER_MODEL = "watchtime.CustomUser"
+# axes locks a name out for the address that had it wrong too often, and for no other: nobody can lock a
+# stranger out. It counts in the cache, where nothing of it is kept longer.
+AUTHENTICATION_BACKENDS = ["schema.logins.Lockout", "django.contrib.auth.backends.ModelBackend"]
+AXES_HANDLER = "axes.handlers.cache.AxesCacheHandler"
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=10)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_RESET_ON_SUCCESS = True
+AXES_CLIENT_IP_CALLABLE = "schema.addresses.client_address"
+AXES_SENSITIVE_PARAMETERS = ["username"]  # people type their password there
+AXES_ENABLE_ADMIN = AXES_VERBOSE = False
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -145,6 +165,65 @@ GRAPHQL_MAX_COST = 40_000  # about microseconds; see schema.costs
 GRAPHQL_MAX_ERRORS = 5  # that validation, and reading the variables, report before they stop
 GRAPHQL_TIMEOUT = 10.0  # seconds that an operation may run
 
+# Who may publish, who may read: see docs/security.md.
+ALLOW_ANONYMOUS = env.boolean("ALLOW_ANONYMOUS", False)
+env.require(
+    not ALLOW_ANONYMOUS or is_loopback(HOST),
+    "ALLOW_ANONYMOUS must be false where HOST is not a loopback address such as 127.0.0.1: whoever reaches it "
+    "could publish for anyone and read what anyone watched",
+)
+JWT_SECRET = env.secret("JWT_SECRET")
+env.require(
+    not JWT_SECRET or len(JWT_SECRET.encode()) >= 32,
+    "JWT_SECRET must have at least 32 bytes (RFC 7518, section 3.2)",
+)
+JWT_PUBLIC_KEY = env.text("JWT_PUBLIC_KEY", "")
+JWT_JWKS_FILE = env.text("JWT_JWKS_FILE", "")
+JWT_AUDIENCE = env.text("JWT_AUDIENCE", "")
+JWT_ISSUER = env.text("JWT_ISSUER", "")
+TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")
+CORS_ALLOWED_ORIGINS = env.origins("CORS_ALLOWED_ORIGINS")
+if CORS_ALLOWED_ORIGINS:  # without any, no request pays for it
+    MIDDLEWARE.insert(1, "corsheaders.middleware.CorsMiddleware")
+
+# What a caller may ask for. Counted in the cache: with a server there, for all processes together.
+RATE_LIMIT_EVENTS = env.integer("RATE_LIMIT_EVENTS", 120_000, 6_000, 1_000_000_000)  # a minute, of a token or address
+RATE_LIMIT_COST = env.integer("RATE_LIMIT_COST", 60_000_000, 600_000, 1_000_000_000_000)  # a minute; see schema.costs
+CACHE_URL = env.cache_url("CACHE_URL")
+CACHES: dict[str, dict[str, Any]] = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
+    }
+}
+if CACHE_URL:
+    CACHES["default"] = {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": CACHE_URL,
+        # A server that is away limits nobody, and is waited for no longer than this.
+        "OPTIONS": {"IGNORE_EXCEPTIONS": True, "SOCKET_CONNECT_TIMEOUT": 0.2, "SOCKET_TIMEOUT": 0.2},
+    }
+DJANGO_REDIS_LOG_IGNORED_EXCEPTIONS = True
+
+# Pages run the service's own scripts alone, and nobody frames them. Fonts and icons are data: URLs in style sheets.
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'none'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'"],
+        "connect-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "font-src": ["'self'", "data:"],
+        "form-action": ["'self'"],
+        "base-uri": ["'none'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = 12 * 3_600  # seconds; people work here, viewers have no session
+
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 MACHINE_TIME_ZONE = env.text("TZ", "")  # read here, because Django then sets TZ to its own
@@ -165,7 +244,8 @@ SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HSTS_INCLUDE_SUBDOMAINS
 SECURE_HSTS_PRELOAD = HSTS_PRELOAD
 # They bind every sibling of the host's domain for a year: whoever owns the domain decides, not this service.
-SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
+# axes counts in each process where no CACHE_URL is set, and says so; docs/security.md does, too.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021", "axes.W001"]
 if HTTPS:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 X_FRAME_OPTIONS = "DENY"
@@ -207,6 +287,7 @@ LOGGING = {
         "django.server": {"handlers": [], "level": "NOTSET", "propagate": True},
         # pika logs each reconnection at ERROR with a traceback; broker/ says it in one line.
         "pika": {"level": "CRITICAL"},
+        "axes": {"level": "WARNING"},
         "watchtime.requests": {"level": "INFO" if LOG_REQUESTS else "WARNING"},
         "watchtime.batches": {"level": "INFO" if LOG_REQUESTS else "WARNING"},
     },

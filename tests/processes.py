@@ -21,7 +21,13 @@ STOP_TIMEOUT = 15.0
 def environment(**settings: str) -> Environment:
     """Return the environment of a process that reads these settings, the example's else, and nobody's .env."""
     base = {key: value for key, value in os.environ.items() if key in {"PATH", "HOME", "LANG", "TMPDIR"}}
-    return {**base, **EXAMPLE, "SECRET_KEY": "only-for-tests-" + "0123456789" * 5, **settings}
+    return {
+        **base,
+        **EXAMPLE,
+        "ALLOW_ANONYMOUS": "true",
+        "SECRET_KEY": "only-for-tests-" + "0123456789" * 5,
+        **settings,
+    }
 
 
 def manage(env: Environment, *arguments: str, check: bool = True) -> "subprocess.CompletedProcess[str]":

@@ -1,0 +1,146 @@
+"""Who makes a request: the one place that turns HTTP into a caller.
+
+A token (`Authorization: Bearer`) for services and viewers, a password (`Authorization: Basic`) for old clients,
+a session for people. Whoever shows something wrong is refused, never taken for anonymous.
+"""
+
+import base64
+import logging
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import get_user
+from django.http import HttpRequest, HttpResponse
+from django.middleware.csrf import CsrfViewMiddleware
+
+from schema.addresses import client_address
+from schema.logins import TooManyLogins, check_password
+from watchtime.access import Caller, Kind, account_caller, anonymous
+from watchtime.tokens import InvalidToken, verify
+
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
+CHALLENGE = 'Bearer realm="watch-time", Basic realm="watch-time", charset="UTF-8"'  # RFC 6750 and RFC 7617
+LONGEST_BASIC = 1_000  # characters of base64
+LONGEST_USERNAME = 150  # that an account can have
+
+logger = logging.getLogger(__name__)
+
+
+class Refused(Exception):
+    """A request whose sender is not accepted, with the HTTP status and headers that say so."""
+
+    def __init__(self, status: int, message: str, headers: dict[str, str]) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.headers = headers
+
+
+class Unauthenticated(Refused):
+    """The credentials are wrong. One answer for all ways in which they can be."""
+
+    def __init__(self) -> None:
+        super().__init__(401, "The credentials are not valid.", {"WWW-Authenticate": CHALLENGE})
+
+
+class ForeignSite(Refused):
+    """A browser sent the request for a page of another site."""
+
+    def __init__(self, message: str = "Requests of other sites are not accepted.") -> None:
+        super().__init__(403, message, {})
+
+
+def caller(request: HttpRequest) -> Caller:
+    """Return who makes a request. Raises Refused."""
+    scheme, _, credentials = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return _by_token(request, credentials.strip())
+    refuse_other_sites(request)
+    if scheme.lower() == "basic":
+        return _account(_by_password(request, credentials.strip()))
+    if "HTTP_AUTHORIZATION" in request.META:
+        raise Unauthenticated
+    if settings.SESSION_COOKIE_NAME in request.COOKIES:
+        return _by_session(request)
+    return anonymous()
+
+
+def _by_token(request: HttpRequest, token: str) -> Caller:
+    try:
+        return verify(token)
+    except InvalidToken as error:
+        logger.warning("A token from %s was refused: %s", client_address(request), error)
+        raise Unauthenticated from None
+
+
+def _by_password(request: HttpRequest, credentials: str) -> Any:
+    username, password = _basic(credentials)
+    try:
+        user = check_password(request, username, password)
+    except TooManyLogins as error:
+        raise Refused(429, str(error), {"Retry-After": str(error.retry_after)}) from None
+    if user is None:
+        raise Unauthenticated
+    return user
+
+
+def _basic(credentials: str) -> tuple[str, str]:
+    """Return the username and password of RFC 7617."""
+    try:
+        if len(credentials) > LONGEST_BASIC:
+            raise ValueError
+        username, colon, password = base64.b64decode(credentials, validate=True).decode().partition(":")
+    except ValueError:
+        raise Unauthenticated from None
+    if not colon or not 0 < len(username) <= LONGEST_USERNAME or not username.isprintable():
+        raise Unauthenticated
+    return username, password
+
+
+def _by_session(request: HttpRequest) -> Caller:
+    """Return the account of a session; what it changes needs the CSRF token, too."""
+    user = get_user(request)
+    if not user.is_authenticated:
+        return anonymous()
+    if request.method not in SAFE_METHODS and not _has_csrf_token(request):
+        raise ForeignSite("Send the CSRF token of the session in the header X-CSRFToken.")
+    return _account(user)
+
+
+def _has_csrf_token(request: HttpRequest) -> bool:
+    check = CsrfViewMiddleware(_unused)
+    check.process_request(request)
+    return check.process_view(request, _unused, (), {}) is None
+
+
+def _unused(request: HttpRequest) -> HttpResponse:
+    raise NotImplementedError  # the middleware is asked, not run
+
+
+def _account(user: Any) -> Caller:
+    return account_caller(user.get_username(), user.get_all_permissions(), is_staff=user.is_staff)
+
+
+def refuse_other_sites(request: HttpRequest) -> None:
+    """Refuse what a browser sends for a page of another site, such as a form, which needs no permission of ours.
+
+    A browser names the page's origin with what changes something; programs name none.
+    Raises ForeignSite.
+    """
+    if request.method in SAFE_METHODS:
+        return
+    origin = request.META.get("HTTP_ORIGIN")
+    if origin is None:
+        if request.META.get("HTTP_SEC_FETCH_SITE", "none") not in ("none", "same-origin"):
+            raise ForeignSite
+        return
+    own = f"{request.scheme}://{request.get_host()}"
+    if origin not in (own, *settings.CSRF_TRUSTED_ORIGINS, *settings.CORS_ALLOWED_ORIGINS):
+        raise ForeignSite
+
+
+def quota_key(request: HttpRequest, caller: Caller) -> str:
+    """Return whom to count a request for: the caller, or the address where that is anonymous."""
+    if caller.kind is Kind.ANONYMOUS:
+        return f"address {client_address(request)}"
+    return str(caller)

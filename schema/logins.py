@@ -1,0 +1,110 @@
+"""Passwords of accounts, checked so that nobody exhausts the server by them or tries them out.
+
+Hashing a password takes a core for a fraction of a second. So it is done for few at once, for few attempts of an
+address a minute, and not again for credentials that were right a moment ago. django-axes locks a name out for an
+address that had it wrong too often, for a while.
+"""
+
+import hmac
+import logging
+import secrets
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+from axes.backends import AxesStandaloneBackend
+from axes.helpers import get_cool_off
+from axes.utils import reset
+from cachetools import TTLCache
+from django.contrib.admin.forms import AdminAuthenticationForm
+from django.contrib.auth import authenticate, get_user_model
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
+
+from schema.addresses import client_address
+from watchtime import quota
+
+ATTEMPTS_A_MINUTE = 30  # of one address, by any names
+AT_ONCE = 3  # attempts of all addresses in each process: one is hashed, the others wait
+REMEMBERED = 60  # seconds, for which right credentials need no new hash
+RETRY_AFTER = 5  # seconds, where too many log in at once
+
+logger = logging.getLogger(__name__)
+_admitted = threading.BoundedSemaphore(AT_ONCE)
+_hashing = threading.Lock()
+_key = secrets.token_bytes(32)
+_right: "TTLCache[bytes, bool]" = TTLCache(maxsize=1_000, ttl=REMEMBERED)
+_right_lock = threading.Lock()
+
+
+class TooManyLogins(Exception):
+    """No password is checked now; `retry_after` is the seconds to wait."""
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__("Too many attempts to log in. Try again later.")
+        self.retry_after = retry_after
+
+
+def check_password(request: HttpRequest, username: str, password: str) -> Any | None:
+    """Return the active account that has this password, None when none has. Raises TooManyLogins."""
+    known = get_user_model().objects.filter(username=username).first()
+    ticket = _ticket(username, password, known.password if known else "")
+    if known is not None and known.is_active and _was_right(ticket):
+        return known
+    with slot(request):
+        user = authenticate(request, username=username, password=password)
+    if getattr(request, "axes_locked_out", False):
+        request.axes_locked_out = False  # type: ignore[attr-defined]  # answered here, not by axes's middleware
+        raise TooManyLogins(int(get_cool_off(request).total_seconds()))
+    if user is not None:
+        reset(ip=client_address(request), username=username)
+        with _right_lock:
+            _right[ticket] = True
+    return user
+
+
+def _ticket(username: str, password: str, stored: str) -> bytes:
+    """Return what right credentials are remembered by; it is worth nothing outside of this process."""
+    return hmac.digest(_key, "\0".join((username, password, stored)).encode(), "sha256")
+
+
+def _was_right(ticket: bytes) -> bool:
+    with _right_lock:
+        return ticket in _right
+
+
+@contextmanager
+def slot(request: HttpRequest) -> Iterator[None]:
+    """Let one attempt to log in pass. Raises TooManyLogins before anything is hashed."""
+    if retry_after := quota.spend(f"login {client_address(request)}", 1, ATTEMPTS_A_MINUTE):
+        logger.warning("Attempts to log in from %s are refused: too many", client_address(request))
+        raise TooManyLogins(retry_after)
+    if not _admitted.acquire(blocking=False):
+        logger.warning("An attempt to log in from %s is refused: too many at once", client_address(request))
+        raise TooManyLogins(RETRY_AFTER)
+    try:
+        with _hashing:
+            yield
+    finally:
+        _admitted.release()
+
+
+class Lockout(AxesStandaloneBackend):  # type: ignore[misc]  # axes has no types
+    """Refuses who had a name's password wrong too often; asked before any password is hashed."""
+
+    def authenticate(self, request: HttpRequest | None, **credentials: Any) -> None:
+        """Return None to let the other backends decide. Without a request, nobody is there to be refused."""
+        if request is not None:
+            super().authenticate(request, **credentials)
+
+
+class LoginForm(AdminAuthenticationForm):
+    """The admin's form, which lets an attempt pass like any other."""
+
+    def clean(self) -> dict[str, Any]:
+        try:
+            with slot(cast("HttpRequest", self.request)):
+                return super().clean()
+        except TooManyLogins as error:
+            raise ValidationError(str(error)) from None
