@@ -5,7 +5,10 @@ from django.urls import path
 
 from project.middleware import ADMIN
 from schema.legacy import urls as legacy
+from schema.logins import LoginForm
 from schema.view import PATH, graphql
+
+admin.site.login_form = LoginForm
 
 handler400 = "schema.view.bad_request"
 handler404 = "schema.legacy.not_found"

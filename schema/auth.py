@@ -16,12 +16,14 @@ from django.middleware.csrf import CsrfViewMiddleware
 from schema.addresses import client_address
 from schema.logins import TooManyLogins, check_password
 from watchtime.access import Caller, Kind, account_caller, anonymous
+from watchtime.quota import spend
 from watchtime.tokens import InvalidToken, verify
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
 CHALLENGE = 'Bearer realm="watch-time", Basic realm="watch-time", charset="UTF-8"'  # RFC 6750 and RFC 7617
 LONGEST_BASIC = 1_000  # characters of base64
 LONGEST_USERNAME = 150  # that an account can have
+WINDOW = 10  # seconds; short, so that nobody can spend a minute's worth at once
 
 logger = logging.getLogger(__name__)
 
@@ -37,17 +39,31 @@ class Refused(Exception):
 
 
 class Unauthenticated(Refused):
-    """The credentials are wrong. One answer for all ways in which they can be."""
+    """The credentials are wrong, in one answer for all ways in which they can be; or there are none."""
 
-    def __init__(self) -> None:
-        super().__init__(401, "The credentials are not valid.", {"WWW-Authenticate": CHALLENGE})
+    def __init__(self, message: str = "The credentials are not valid.") -> None:
+        super().__init__(401, message, {"WWW-Authenticate": CHALLENGE})
 
 
-class ForeignSite(Refused):
+class Forbidden(Refused):
+    """The caller is known, and may not do this."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(403, message, {})
+
+
+class RateLimited(Refused):
+    """The caller asked for too much, or tried too many passwords."""
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(429, message, {"Retry-After": str(retry_after)})
+
+
+class ForeignSite(Forbidden):
     """A browser sent the request for a page of another site."""
 
     def __init__(self, message: str = "Requests of other sites are not accepted.") -> None:
-        super().__init__(403, message, {})
+        super().__init__(message)
 
 
 def caller(request: HttpRequest) -> Caller:
@@ -78,7 +94,7 @@ def _by_password(request: HttpRequest, credentials: str) -> Any:
     try:
         user = check_password(request, username, password)
     except TooManyLogins as error:
-        raise Refused(429, str(error), {"Retry-After": str(error.retry_after)}) from None
+        raise RateLimited(str(error), error.retry_after) from None
     if user is None:
         raise Unauthenticated
     return user
@@ -139,8 +155,15 @@ def refuse_other_sites(request: HttpRequest) -> None:
         raise ForeignSite
 
 
-def quota_key(request: HttpRequest, caller: Caller) -> str:
-    """Return whom to count a request for: the caller, or the address where that is anonymous."""
-    if caller.kind is Kind.ANONYMOUS:
-        return f"address {client_address(request)}"
-    return str(caller)
+def charge(request: HttpRequest, caller: Caller, *, cost: int = 0, events: int = 0) -> None:
+    """Count what a request costs, about in microseconds, and the events that it publishes.
+
+    Raises RateLimited when the caller, or the address of an anonymous one, had more in a minute than the settings say.
+    """
+    whom = f"address {client_address(request)}" if caller.kind is Kind.ANONYMOUS else str(caller)
+    for name, amount, limit in (
+        ("cost", cost, settings.RATE_LIMIT_COST),
+        ("events", events, settings.RATE_LIMIT_EVENTS),
+    ):
+        if amount and (retry_after := spend(f"{name} {whom}", amount, limit * WINDOW // 60, WINDOW)):
+            raise RateLimited(f"Too much {name} in a minute. Try again later.", retry_after)

@@ -17,9 +17,11 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 from ninja import Field, NinjaAPI, Path, Router, Schema, Swagger
 from ninja.errors import HttpError, ValidationError
+from ninja.openapi.schema import OpenAPISchema
 from ninja.params.functions import Query
 from pydantic import BeforeValidator
 
+from schema import auth
 from schema.legacy_schemas import (
     EventPage,
     EventSerializer,
@@ -32,6 +34,7 @@ from schema.legacy_schemas import (
 )
 from schema.pagination import a_time, microseconds
 from watchtime import totals
+from watchtime.access import CLOSED, Caller
 from watchtime.events import (
     FieldError,
     InvalidEvent,
@@ -55,41 +58,52 @@ MAX_PK = 10**18 - 1  # that a cursor can hold
 EARLIEST, LATEST = (microseconds(limit.replace(tzinfo=UTC)) for limit in (datetime.min, datetime.max))
 BOOLEANS = {"true": True, "false": False}
 DIGITS = re.compile("-?[0-9]{1,19}")  # 19 is what the largest 64-bit integer has
+COST, PAGE_COST = 400, 4_000  # about microseconds
+SECURITY_SCHEMES = {
+    "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+    "password": {"type": "http", "scheme": "basic"},
+}
 EVENT_BODY = {"schema": {"$ref": "#/components/schemas/EventSerializer"}}
-
-DOCUMENT_POLICY = (
-    "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
 
 logger = logging.getLogger(__name__)
 AnyView = Callable[..., Any]
 View = TypeVar("View", bound=AnyView)
 
 
-def _document_view(view: AnyView) -> AnyView:
-    """Let a view only be read, and its page load nothing from another host."""
-
-    @require_safe
-    @wraps(view)
-    def answer(request: HttpRequest, *args: Any, **parameters: Any) -> HttpResponse:
-        response: HttpResponse = view(request, *args, **parameters)
-        response["Content-Security-Policy"] = DOCUMENT_POLICY
-        return response
-
-    return answer
+def _caller(request: HttpRequest) -> Caller:
+    """Return who asks, as `request.auth`. Raises Refused."""
+    caller = auth.caller(request)
+    if caller is CLOSED:
+        raise auth.Unauthenticated("Send a token or a password.")
+    auth.charge(request, caller, cost=PAGE_COST if request.path == "/" and request.method == "GET" else COST)
+    return caller
 
 
-api = NinjaAPI(
+class Api(NinjaAPI):
+    """Ninja's, whose document says how callers make themselves known."""
+
+    def get_openapi_schema(self, **options: Any) -> OpenAPISchema:
+        """Return the document; a caller needs no scheme where anonymous ones may do the same."""
+        document = super().get_openapi_schema(**options)
+        document["components"]["securitySchemes"] = SECURITY_SCHEMES
+        document["security"] = [{name: []} for name in SECURITY_SCHEMES] + [{}] * settings.ALLOW_ANONYMOUS
+        return document
+
+
+api = Api(
+    auth=_caller,
     title="Watch time: the old REST paths",
     description="New clients use GraphQL, at /graphql/.",
     openapi_url="/swagger.json",
     docs_url="/swagger/",
     docs=Swagger({"validatorUrl": None}),  # else the page tells another host about the document
-    docs_decorator=_document_view,
+    docs_decorator=require_safe,
     default_router=Router(tags=["Watch time"]),
     urls_namespace="legacy",
 )
+
+
+REFUSALS = {401: Problem, 403: Problem, 429: Problem}
 
 
 def _digits(value: str) -> str:
@@ -103,7 +117,7 @@ MoviePk = Annotated[int, Field(ge=1, le=MAX_SECONDS), BeforeValidator(_digits)]
 
 def _read(path: str, response: type[Schema], refusals: dict[int, type[Schema]]) -> Callable[[View], View]:
     """Route GET and, out of the document, where it would only repeat that, HEAD."""
-    responses = {200: response, **refusals, 503: Problem}
+    responses = {200: response, **REFUSALS, **refusals, 503: Problem}
 
     def register(view: View) -> View:
         api.api_operation(["HEAD"], path, response=responses, include_in_schema=False)(view)
@@ -115,6 +129,8 @@ def _read(path: str, response: type[Schema], refusals: dict[int, type[Schema]]) 
 @_read("/", EventPage, {400: InvalidData})
 def list_events(request: HttpRequest, cursor: str = Query(None, pattern=CURSOR)) -> HttpResponse:
     """List the counted events, newest first by the time watched. `next` and `previous` are the addresses of more."""
+    if not _may(request).may_read_viewers():
+        raise auth.Forbidden("You may not list the events.")
     page = _page(cursor) if cursor else _older(None)
     page.next = page.next and request.build_absolute_uri(f"?cursor={page.next}")
     page.previous = page.previous and request.build_absolute_uri(f"?cursor={page.previous}")
@@ -183,13 +199,19 @@ def _serialize(event: Event) -> EventSerializer:
 
 @api.post(
     "/",
-    response={200: str, 400: InvalidData, 411: Problem, 413: Problem, 415: Problem, 503: NotStored},
+    response={200: str, 400: InvalidData, **REFUSALS, 411: Problem, 413: Problem, 415: Problem, 503: NotStored},
     operation_id="create_event",
     openapi_extra={"requestBody": {"required": True, "content": dict.fromkeys((JSON, *FORMS), EVENT_BODY)}},
 )
 def create_event(request: HttpRequest) -> HttpResponse:
     """Take in an event. A string of digits is taken for a number, "true" for true; unknown fields are left out."""
+    caller = _may(request)
+    if not caller.may_publish():
+        raise auth.Forbidden("You may not publish events.")
     event = _event(_fields(request))
+    if not caller.may_publish_for(event.user):
+        raise auth.Forbidden("You may publish your own events alone.")
+    auth.charge(request, caller, events=1)
     try:
         publish([event])
     except PublishFailed as error:
@@ -247,13 +269,13 @@ _READERS = {"at": _number, "start": _number, "positional": _boolean}
 @_read("/users/{username}/total-watch-time/", UserTotalWatchTimeSerializer, {404: Problem})
 def user_total_watch_time(request: HttpRequest, username: Path[Username]) -> CustomUser:
     """Say how long a viewer watched, in seconds."""
-    return _known_user(username)
+    return _known_user(request, username)
 
 
 @_read("/movies/{pk}/total-watch-time/", MovieTotalWatchTimeSerializer, {404: Problem})
 def movie_total_watch_time(request: HttpRequest, pk: Path[MoviePk]) -> Movie:
     """Say how long a movie was watched, in seconds."""
-    return _known_movie(pk)
+    return _known_movie(request, pk)
 
 
 # After the two above: GraphQL tells of viewers named "users" and "movies".
@@ -262,25 +284,37 @@ def user_movie_total_watch_time(
     request: HttpRequest, username: Path[Username], movie_pk: Path[MoviePk]
 ) -> dict[str, int]:
     """Say how long a viewer watched a movie, in seconds. For viewers named users or movies ask GraphQL."""
-    pair = totals.user_movie_total(username, movie_pk=movie_pk)
+    caller = _may(request)
+    pair = totals.user_movie_total(username, movie_pk=movie_pk) if caller.may_read_viewer(username) else None
     if pair is None:
-        _known_user(username)
-        _known_movie(movie_pk)
+        _known_user(request, username)
+        _known_movie(request, movie_pk)
     return {"get_total_watch_time_per_user_movie": pair.total if pair else 0}
 
 
-def _known_user(username: str) -> CustomUser:
-    user = totals.user_total(username)
+def _may(request: HttpRequest) -> Caller:
+    """Return the caller, who is to be asked whether they may."""
+    return cast("Caller", request.auth)  # type: ignore[attr-defined]
+
+
+def _known_user(request: HttpRequest, username: str) -> CustomUser:
+    """Return a viewer. Raises HttpError for one who is unknown, and likewise for one whom the caller may not read."""
+    user = totals.user_total(username) if _may(request).may_read_viewer(username) else None
     if user is None:
         raise HttpError(404, "Unknown user")
     return user
 
 
-def _known_movie(pk: int) -> Movie:
-    movie = totals.movie_total(pk=pk)
+def _known_movie(request: HttpRequest, pk: int) -> Movie:
+    movie = totals.movie_total(pk=pk) if _may(request).may_read_movies() else None
     if movie is None:
         raise HttpError(404, "Unknown movie")
     return movie
+
+
+@api.exception_handler(auth.Refused)
+def _refused(request: HttpRequest, error: auth.Refused) -> HttpResponse:
+    return JsonResponse({"detail": error.message}, status=error.status, headers=error.headers)
 
 
 @api.exception_handler(InvalidEvent)
@@ -318,7 +352,7 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 def _answering_every_method(view: AnyView) -> AnyView:
     """Answer OPTIONS, and other methods that the view does not have in JSON, where ninja writes plain text."""
 
-    @csrf_exempt  # nothing here knows its caller by a cookie
+    @csrf_exempt  # schema.auth asks for the token where a cookie tells who it is
     @wraps(view)
     def answer(request: HttpRequest, *args: Any, **parameters: Any) -> HttpResponseBase:
         response: HttpResponseBase = view(request, *args, **parameters)

@@ -15,11 +15,13 @@ from typing import Any, cast
 
 from axes.backends import AxesStandaloneBackend
 from axes.helpers import get_cool_off
+from axes.signals import user_locked_out
 from axes.utils import reset
 from cachetools import TTLCache
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth import authenticate, get_user_model
 from django.core.exceptions import ValidationError
+from django.dispatch import receiver
 from django.http import HttpRequest
 
 from schema.addresses import client_address
@@ -64,6 +66,12 @@ def check_password(request: HttpRequest, username: str, password: str) -> Any | 
     return user
 
 
+def forget() -> None:
+    """Hash every password again that comes from now on."""
+    with _right_lock:
+        _right.clear()
+
+
 def _ticket(username: str, password: str, stored: str) -> bytes:
     """Return what right credentials are remembered by; it is worth nothing outside of this process."""
     return hmac.digest(_key, "\0".join((username, password, stored)).encode(), "sha256")
@@ -77,7 +85,7 @@ def _was_right(ticket: bytes) -> bool:
 @contextmanager
 def slot(request: HttpRequest) -> Iterator[None]:
     """Let one attempt to log in pass. Raises TooManyLogins before anything is hashed."""
-    if retry_after := quota.spend(f"login {client_address(request)}", 1, ATTEMPTS_A_MINUTE):
+    if retry_after := quota.spend(f"login {client_address(request)}", 1, ATTEMPTS_A_MINUTE, 60):
         logger.warning("Attempts to log in from %s are refused: too many", client_address(request))
         raise TooManyLogins(retry_after)
     if not _admitted.acquire(blocking=False):
@@ -97,6 +105,11 @@ class Lockout(AxesStandaloneBackend):  # type: ignore[misc]  # axes has no types
         """Return None to let the other backends decide. Without a request, nobody is there to be refused."""
         if request is not None:
             super().authenticate(request, **credentials)
+
+
+@receiver(user_locked_out)
+def _log_lockout(ip_address: str, **details: Any) -> None:
+    logger.warning("An attempt to log in from %s is refused: that name is locked out for the address", ip_address)
 
 
 class LoginForm(AdminAuthenticationForm):

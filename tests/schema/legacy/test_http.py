@@ -72,11 +72,21 @@ class TestDocument:
 
     def test_statuses(self, client):
         operations = client.get("/swagger.json").json()["paths"]
-        assert set(operations["/"]["post"]["responses"]) == {"200", "400", "411", "413", "415", "503"}
-        assert set(operations["/"]["get"]["responses"]) == {"200", "400", "503"}
+        assert set(operations["/"]["post"]["responses"]) == {
+            "200",
+            "400",
+            "401",
+            "403",
+            "411",
+            "413",
+            "415",
+            "429",
+            "503",
+        }
+        assert set(operations["/"]["get"]["responses"]) == {"200", "400", "401", "403", "429", "503"}
         for path in list(operations)[1:]:
             assert set(operations[path]) == {"get"}
-            assert set(operations[path]["get"]["responses"]) == {"200", "404", "503"}
+            assert set(operations[path]["get"]["responses"]) == {"200", "401", "403", "404", "429", "503"}
 
     def test_event_fields(self, client):
         event = client.get("/swagger.json").json()["components"]["schemas"]["EventSerializer"]
