@@ -83,8 +83,27 @@ class RequestFilter(logging.Filter):
         return True
 
 
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+def _visible(text: str) -> str:
+    return _CONTROL.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
 class TextFormatter(logging.Formatter):
-    """Lines for people, with the request's id at the end of those that have one."""
+    """Lines for people, with the request's id at the end of those that have one.
+
+    A message is one line whatever is in it, and a traceback's lines are indented, so that no name can forge a line.
+    """
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 (logging's name)
+        """Return the message with control characters escaped."""
+        record.message = _visible(record.message)
+        return super().formatMessage(record)
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 (logging's name)
+        """Return a traceback, indented, with control characters escaped."""
+        return "\n".join(f"  {_visible(line)}" for line in super().formatException(ei).split("\n"))
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
