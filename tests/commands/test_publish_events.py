@@ -208,6 +208,7 @@ def test_a_source_names_what_has_no_name(monkeypatch: pytest.MonkeyPatch) -> Non
     }
     assert longer > monday
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(NO_IDS)))
+    assert run("-", "--source", "")[2] == "--source must not be empty"
     assert run("-", "--stable-ids")[2] == "standard input has no name to make ids of: give it one with --source"
 
 

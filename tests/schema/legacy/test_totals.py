@@ -78,6 +78,11 @@ class TestTotals:
         assert (wrong.status_code, wrong.json()) == (404, {"detail": "Not found"})
         assert client.post(f"/{username}/{heat.pk}/total-watch-time/").status_code == 405
 
+    def test_upper_and_lower_case_differ(self, client, ann):
+        assert client.get("/users/Ann/total-watch-time/").status_code == 404
+        CustomUser.objects.create(username="Ann", total_watch_time=1)
+        assert client.get("/users/Ann/total-watch-time/").json() == {"username": "Ann", "total_watch_time": 1}
+
     def test_a_movie_without_a_title(self, client):
         movie = Movie.objects.create(slug="untitled")
         total = client.get(f"/movies/{movie.pk}/total-watch-time/").json()

@@ -50,11 +50,7 @@ class Command(BaseCommand):
         parser.add_argument("--source", metavar="NAME", help="like --stable-ids, with this name for the file's")
 
     def handle(self, *, file: str, from_line: int, stable_ids: bool, source: str | None, **_options: Any) -> None:
-        if stable_ids and source is None:
-            if file == STDIN:
-                raise CommandError("standard input has no name to make ids of: give it one with --source")
-            source = re.sub(r"\.gz$", "", Path(file).name, flags=re.IGNORECASE)
-        run = Run(self.stderr, from_line, source)
+        run = Run(self.stderr, from_line, _source_name(file, stable_ids, source))
         try:
             with open_input(file, "publishing") as stream, _signals(run):
                 run.publish(numbered_lines(stream))
@@ -67,6 +63,17 @@ class Command(BaseCommand):
         self.stdout.write(f"Published {run.published} events.")
         if run.refused:
             raise CommandError(f"{run.refused} lines were refused and not published")
+
+
+def _source_name(file: str, stable_ids: bool, given: str | None) -> str | None:
+    """Return what ids are made of beside the line's number; None where none are made."""
+    if given == "":
+        raise CommandError("--source must not be empty")
+    if given is not None or not stable_ids:
+        return given
+    if file == STDIN:
+        raise CommandError("standard input has no name to make ids of: give it one with --source")
+    return re.sub(r"\.gz$", "", Path(file).name, flags=re.IGNORECASE)
 
 
 @dataclass
