@@ -15,6 +15,7 @@ from broker import BrokerUnavailable, default_broker
 from tests.factories import event
 from watchtime.events import WatchEvent, decode_message
 from watchtime.fold import fold
+from watchtime.importers import FORMATS
 from watchtime.models import CustomUser, Event, Movie, WatchTime
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -188,7 +189,7 @@ def test_wrong_options_are_clear_errors(tmp_path: Path, arguments: Sequence[str]
         run("betamax", tmp_path / "a")
 
 
-@pytest.mark.parametrize("name", ["jsonl", "csv", "xapi", "netflix", "trakt", "tautulli", "jellyfin", "youtube"])
+@pytest.mark.parametrize("name", FORMATS)
 @pytest.mark.parametrize("content", [None, "directory", gzip.compress(os.urandom(5000))[:-500]])
 def test_files_that_cannot_be_read_are_one_clear_error(tmp_path: Path, name: str, content: Any) -> None:
     file = tmp_path / "export"

@@ -4,10 +4,14 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
 from watchtime.importers import (
+    amazon,
     columns,
     jellyfin,
+    jellystat,
     jsonl,
+    kodi,
     netflix,
+    streamystats,
     tautulli,
     trakt,
     xapi,
@@ -27,6 +31,10 @@ FORMATS: Mapping[str, Reader] = MappingProxyType(
         "trakt": trakt.read,
         "tautulli": tautulli.read,
         "jellyfin": jellyfin.read,
+        "jellystat": jellystat.read,
+        "streamystats": streamystats.read,
         "youtube": youtube.read,
+        "kodi": kodi.read,
+        "amazon": amazon.read,
     }
 )

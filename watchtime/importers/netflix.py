@@ -2,13 +2,12 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC
 
 from watchtime.importers.dates import DayFormat
 from watchtime.importers.distinct import Occurrences
 from watchtime.importers.errors import ImportFailed, LeftOut
 from watchtime.importers.plays import Mark, Play
-from watchtime.importers.rows import Options, Place, Row, Skipped, each, parse_time
+from watchtime.importers.rows import Options, Place, Row, Skipped, each, parse_utc
 from watchtime.importers.source import Source
 
 ACTIVITY = (
@@ -65,7 +64,7 @@ def _play(cells: Mapping[str, str], options: Options) -> Play:
         key=("netflix", cells["profilename"], begins, cells["title"], duration, bookmark),
         viewer=options.viewer(cells["profilename"].strip()),
         title=_title(cells["title"]),
-        begins=parse_time(begins).replace(tzinfo=UTC),
+        begins=parse_utc(begins),
         seconds=seconds,
         until=_seconds(bookmark),
     )

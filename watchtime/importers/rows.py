@@ -98,6 +98,12 @@ def parse_time(text: object) -> datetime:
         raise LeftOut("no valid time") from None
 
 
+def parse_utc(text: object) -> datetime:
+    """Read an ISO 8601 time of a source that writes UTC, with or without saying so. Raises LeftOut."""
+    moment = parse_time(text)
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
 def _plausible(moment: datetime) -> datetime:
     """Raise LeftOut for a time near the ends of the calendar, where no time zone and no play fits."""
     if not 1900 <= moment.year <= 9000:

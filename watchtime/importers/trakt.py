@@ -8,7 +8,7 @@ from typing import Any
 
 from watchtime.importers.errors import ImportFailed, LeftOut
 from watchtime.importers.plays import Mark
-from watchtime.importers.rows import Options, Place, Row, Skipped, each, parse_time, positive
+from watchtime.importers.rows import Options, Place, Row, Skipped, each, parse_utc, positive
 from watchtime.importers.source import Source
 
 HISTORY = re.compile(r"watched-history(-\d+)?\.json")
@@ -40,7 +40,7 @@ def _row(make: Callable[[Any, str], Mark], viewer: str, place: Place, entry: Any
 def _watched(entry: Any, viewer: str) -> Mark:
     identity = _id(entry)
     watched_at = entry.get("watched_at")
-    when = UNKNOWN if watched_at in (None, "", "unknown") else _utc(watched_at)
+    when = UNKNOWN if watched_at in (None, "", "unknown") else parse_utc(watched_at)
     return Mark(("trakt", identity), viewer, _title(entry), when, duration=_runtime(entry))
 
 
@@ -52,18 +52,13 @@ def _paused(entry: Any, viewer: str) -> Mark:
     if runtime and isinstance(progress, int | float) and 0 <= progress <= 100:
         moment = round(runtime * progress / 100)
     key = ("trakt-playback", identity, paused_at)
-    return Mark(key, viewer, _title(entry), _utc(paused_at), moment, duration=runtime)
+    return Mark(key, viewer, _title(entry), parse_utc(paused_at), moment, duration=runtime)
 
 
 def _id(entry: Any) -> int:
     if not isinstance(entry, Mapping) or not isinstance(identity := entry.get("id"), int):
         raise LeftOut("no entry of a history")
     return identity
-
-
-def _utc(text: object) -> datetime:
-    moment = parse_time(text)
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _video(entry: Mapping[str, Any]) -> Mapping[str, Any]:
