@@ -5,7 +5,7 @@ import math
 import re
 from collections.abc import Sequence
 from typing import Any, TypeVar
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 from environ import Env
@@ -103,7 +103,7 @@ class Reader:
         named = config["NAME"] or "service" in config.get("OPTIONS", {})
         self.require(named, f"{name} must name a database, such as postgres://user:password@host:5432/watchtime")
         self._hide(config["PASSWORD"])
-        return config
+        return config if named else Env.db_url_config(default)
 
     def broker_url(self, name: str, default: str) -> str:
         """Return `database://`, or the URLs of RabbitMQ's nodes with commas between them."""
@@ -178,6 +178,25 @@ def _url_problem(url: str, scheme: "re.Pattern[str]", schemes: str) -> str:
     if not readable or parts.fragment or "@" in parts.path + parts.query:
         return f"cannot be read: {ENCODE}"
     return ""
+
+
+def remote_nodes(broker_url: str) -> list[SplitResult]:
+    """Return the parts of the URLs of brokers on other machines."""
+    nodes = [urlsplit(node) for node in broker_url.split(",")]
+    return [node for node in nodes if node.scheme != "database" and not is_loopback(node.hostname or "localhost")]
+
+
+def is_default_guest(node: SplitResult) -> bool:
+    """Say whether a broker is asked as guest with the password guest, as a URL without a user is."""
+    return unquote(node.username or "guest") == "guest" and unquote(node.password or "guest") == "guest"
+
+
+def is_remote_plaintext(database: dict[str, Any]) -> bool:
+    """Say whether a database is on another machine and its URL does not insist on TLS."""
+    host = unquote(database.get("HOST") or "")
+    if not host or host.startswith("/") or is_loopback(host):  # a file, or a socket of this machine
+        return False
+    return database.get("OPTIONS", {}).get("sslmode") not in ("require", "verify-ca", "verify-full")
 
 
 def is_loopback(host: str) -> bool:

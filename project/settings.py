@@ -8,7 +8,7 @@ from typing import Any
 
 import environ
 
-from project.env import Reader, is_loopback
+from project.env import Reader, is_default_guest, is_loopback, is_remote_plaintext, remote_nodes
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -33,6 +33,7 @@ env.require(
     "DEBUG must be false where HOST is not a loopback address such as 127.0.0.1: its error pages show too much",
 )
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+env.require(DEBUG or "*" not in ALLOWED_HOSTS, "ALLOWED_HOSTS must name the hosts, not *")
 env.require(ALLOWED_HOSTS or DEBUG, "ALLOWED_HOSTS must name the hosts that the service answers to")
 
 INSTALLED_APPS = [
@@ -171,6 +172,21 @@ env.require(
     not ALLOW_ANONYMOUS or is_loopback(HOST),
     "ALLOW_ANONYMOUS must be false where HOST is not a loopback address such as 127.0.0.1: whoever reaches it "
     "could publish for anyone and read what anyone watched",
+)
+ALLOW_UNENCRYPTED = env.boolean("ALLOW_UNENCRYPTED", False)
+env.require(
+    ALLOW_UNENCRYPTED or all(node.scheme == "amqps" for node in remote_nodes(BROKER_URL)),
+    "BROKER_URL must start with amqps:// where the broker is on another machine (or ALLOW_UNENCRYPTED=true, in a "
+    "network that nobody else is in)",
+)
+env.require(
+    ALLOW_UNENCRYPTED or not is_remote_plaintext(_database),
+    "DATABASE_URL must have sslmode=require, verify-ca or verify-full where PostgreSQL is on another machine (or "
+    "ALLOW_UNENCRYPTED=true, in a network that nobody else is in)",
+)
+env.require(
+    not any(map(is_default_guest, remote_nodes(BROKER_URL))),
+    "BROKER_URL must name a user with a password where the broker is on another machine, not guest with guest",
 )
 JWT_SECRET = env.secret("JWT_SECRET")
 env.require(

@@ -92,7 +92,13 @@ def test_a_databases_url_may_have_options_of_its_own() -> None:
         *(f"HOST={value}" for value in ("", "http://h", "a b")),
         *(f"LOG_LEVEL={value}" for value in ("", "LOUD", "NOTSET")),
         *(f"SECRET_KEY={value}" for value in ("", "short", "x" * 100)),
-        *(f"ALLOWED_HOSTS={value}" for value in ("", " , ")),
+        *(f"ALLOWED_HOSTS={value}" for value in ("", " , ", "*", "example.com,*")),
+        *(f"JWT_SECRET={value}" for value in ("short", "x" * 31)),
+        *(f"TRUSTED_PROXIES={value}" for value in ("proxy", "10.0.0.0/33", "10.0.0.1/8", "*")),
+        *(f"CORS_ALLOWED_ORIGINS={value}" for value in ("*", "example.com", "https://a.example/path", "null")),
+        *(f"CACHE_URL={value}" for value in ("localhost", "memcached://h", "redis://h:x")),
+        *(f"RATE_LIMIT_EVENTS={value}" for value in ("0", "-1", "none")),
+        *(f"RATE_LIMIT_COST={value}" for value in ("0", "-1", "none")),
         *("HSTS_PRELOAD=true", "HSTS_INCLUDE_SUBDOMAINS=true"),
     ],
 )
@@ -128,7 +134,8 @@ def test_no_part_of_a_password_is_shown(name: str, password: str) -> None:
 
 def test_a_password_may_have_every_character_percent_encoded() -> None:
     code = "from project.settings import DATABASES as d; print(d['default']['PASSWORD'], d['default']['HOST'])"
-    assert run(code, DATABASE_URL="postgres://u:%2F%23%3F%40%25@h/d").split() == ["/#?@%", "h"]
+    url = "postgres://u:%2F%23%3F%40%25@h/d?sslmode=require"
+    assert run(code, DATABASE_URL=url).split() == ["/#?@%", "h"]
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::", "example.com"])
@@ -147,3 +154,53 @@ def test_https_does_not_bind_other_hosts_of_the_domain_unless_asked_to() -> None
     assert run(code, HTTPS="true").split() == ["False", "False", "31536000"]
     asked = {"HSTS_INCLUDE_SUBDOMAINS": "true", "HSTS_PRELOAD": "true"}
     assert run(code, HTTPS="true", **asked).split() == ["True", "True", "31536000"]
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::", "example.com"])
+def test_a_service_that_others_reach_is_closed(host: str) -> None:
+    assert "ALLOW_ANONYMOUS must be false" in refusal(ALLOW_ANONYMOUS="true", HOST=host)
+    assert start("import project.settings", HOST=host).returncode == 0
+
+
+def test_it_is_closed_unless_told_otherwise() -> None:
+    code = "from project.settings import ALLOW_ANONYMOUS; print(ALLOW_ANONYMOUS)"
+    assert [run(code).strip(), run(code, ALLOW_ANONYMOUS="true").strip()] == ["False", "True"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "problem"),
+    [
+        ("BROKER_URL", "amqp://user:password@broker.example:5672/", "amqps://"),
+        ("BROKER_URL", "amqps://user:p@a.example,amqp://user:p@b.example", "amqps://"),
+        ("BROKER_URL", "amqps://guest:guest@broker.example:5671/", "guest"),
+        ("BROKER_URL", "amqps://broker.example:5671/", "guest"),
+        ("DATABASE_URL", "postgres://user:password@db.example/watchtime", "sslmode"),
+        ("DATABASE_URL", "postgres://user:password@db.example/watchtime?sslmode=prefer", "sslmode"),
+    ],
+)
+def test_what_is_unsafe_on_a_network_does_not_start(name: str, value: str, problem: str) -> None:
+    (line,) = refusal(**{name: value}).strip().splitlines()
+    assert line.startswith(name)
+    assert problem in line
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("BROKER_URL", "amqp://guest:guest@127.0.0.1:5672/"),
+        ("BROKER_URL", "amqp://localhost"),
+        ("BROKER_URL", "amqps://user:password@broker.example:5671/"),
+        ("DATABASE_URL", "postgres://user@localhost/watchtime"),
+        ("DATABASE_URL", "postgres://user@%2Frun%2Fpostgresql/watchtime"),
+        ("DATABASE_URL", "postgres://user@db.example/watchtime?sslmode=verify-full"),
+    ],
+)
+def test_what_is_safe_starts(name: str, value: str) -> None:
+    done = start("import project.settings", **{name: value})
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_network_of_ones_own_may_do_without_tls() -> None:
+    urls = {"BROKER_URL": "amqp://user:password@broker/", "DATABASE_URL": "postgres://user@db/watchtime"}
+    assert start("import project.settings", ALLOW_UNENCRYPTED="true", **urls).returncode == 0
+    assert "guest" in refusal(ALLOW_UNENCRYPTED="true", BROKER_URL="amqp://broker")

@@ -18,6 +18,8 @@ class Command(BaseCommand):
 
     def handle(self, **_options: Any) -> None:
         _require_free_port()
+        if settings.ALLOW_ANONYMOUS:
+            self.stderr.write("ALLOW_ANONYMOUS is true: whoever is on this machine may publish and read everything.")
         with TemporaryDirectory(prefix="watchtime-metrics-") as directory:
             # Workers must find the directory when they first import prometheus_client: a fork has imported it already.
             os.environ.update(PROMETHEUS_MULTIPROC_DIR=directory)
