@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 
 from broker import BrokerUnavailable, default_broker
 from tests.factories import event
@@ -213,6 +214,15 @@ def test_a_broker_that_is_away_is_one_clear_error(tmp_path: Path, monkeypatch: p
 
     monkeypatch.setattr(default_broker(), "publish", away)
     with pytest.raises(CommandError, match=r"^RabbitMQ is away; nothing new is published$"):
+        run("jsonl", write(tmp_path / "a", LINES))
+
+
+def test_a_database_that_is_away_is_one_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: object) -> None:
+        raise OperationalError("database is locked")
+
+    monkeypatch.setattr("watchtime.importing.counted_under", away)
+    with pytest.raises(CommandError, match=r"^database is locked; nothing new is published$"):
         run("jsonl", write(tmp_path / "a", LINES))
 
 

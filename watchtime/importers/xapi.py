@@ -23,6 +23,7 @@ from watchtime.importers.source import Source
 from watchtime.models import MAX_MOMENT
 
 EXTENSION = "https://w3id.org/xapi/video/extensions/"
+ANSWER = re.compile(rb'\{\s*"(statements|more)"')
 UUID_ID = re.compile(r"(?:urn:)?uuid:(?://)?([0-9a-fA-F-]{36})")
 TABLE = """
     CREATE TABLE stretch (
@@ -45,7 +46,7 @@ def read(source: Source, options: Options) -> Iterator[Row | Skipped]:
     """
     with closing(temporary_database()) as database:
         database.execute(TABLE)
-        for place, statement in source.objects():
+        for place, statement in _statements(source):
             try:
                 for stretch in _stretches(statement, options):
                     database.execute(KEEP_EARLIEST, {**stretch, **place._asdict()})
@@ -56,12 +57,21 @@ def read(source: Source, options: Options) -> Iterator[Row | Skipped]:
             yield _row(**dict(row))
 
 
+def _statements(source: Source) -> Iterator[tuple[Place, Any]]:
+    """Yield what an array, lines, or the answer of a statement store to a query hold."""
+    if ANSWER.match(source.beginning()):
+        return source.items("statements.item")
+    return source.objects()
+
+
 def _row(*, kind: str, number: int, title: str, duration: int | None, **fields: Any) -> Row:
     return Row(Place(kind, number), (WatchEvent.from_fields(fields),), title, duration)
 
 
 def _stretches(statement: Any, options: Options) -> Iterator[dict[str, Any]]:
     """Yield the columns of each closed stretch of a statement. Raises LeftOut where it has none."""
+    if statement is None:
+        raise LeftOut("no valid JSON")
     segments = _extensions(statement, "result").get("played-segments")
     if not isinstance(segments, str) or not segments:
         raise LeftOut("no played-segments")

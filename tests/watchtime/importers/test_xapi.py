@@ -63,6 +63,8 @@ def test_an_array_and_lines_are_the_same(tmp_path: Path, compress: Any) -> None:
     array = read("xapi", write(tmp_path / "a", compress(json.dumps(statements).encode())))
     assert array.events == read("xapi", write(tmp_path / "b", compress(lines(*statements).encode()))).events
     assert len(array.rows) == 19
+    answer = json.dumps({"more": "", "statements": statements})
+    assert read("xapi", write(tmp_path / "c", answer)).events == array.events
 
 
 def test_the_same_stretch_of_two_sessions_is_two_events(tmp_path: Path) -> None:
@@ -122,7 +124,7 @@ def test_statements_without_a_stretch_are_skipped(tmp_path: Path) -> None:
         (7, "no valid time"),
         (8, "a time without offset"),
         (9, "played-segments that are not numbers"),
-        (10, "no played-segments"),
+        (10, "no valid JSON"),
         (11, "no played-segments"),
         (12, "no played-segments"),
     ]

@@ -2,7 +2,6 @@
 
 import shutil
 import signal
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError
 
 from watchtime.events import PublishFailed
 from watchtime.importers import FORMATS
@@ -22,7 +22,7 @@ from watchtime.importers.names import username_of
 from watchtime.importers.rows import Options
 from watchtime.importers.source import Source
 from watchtime.importing import Importing
-from watchtime.lines import STDIN, Unreadable
+from watchtime.lines import STDIN, Unreadable, open_input
 
 LOCAL_TIME = Path("/etc/localtime")
 
@@ -56,7 +56,7 @@ class Command(BaseCommand):
                     importing.take(FORMATS[format](Source(path), told))
             except (ImportFailed, Unreadable) as error:
                 raise CommandError(f"cannot import {file}: {error}{_so_far(importing)}") from error
-            except PublishFailed as error:
+            except (PublishFailed, DatabaseError) as error:
                 raise CommandError(f"{error}{_so_far(importing)}") from error
             except KeyboardInterrupt:
                 raise CommandError(f"stopped{_so_far(importing)}", returncode=128 + signal.SIGINT) from None
@@ -92,8 +92,8 @@ def _regular_file(file: str) -> Iterator[Path]:
             raise Unreadable("it is a directory")
         yield Path(file)
         return
-    with tempfile.NamedTemporaryFile() as copy:
-        shutil.copyfileobj(sys.stdin.buffer, copy)
+    with tempfile.NamedTemporaryFile() as copy, open_input(STDIN, "reading") as stream:
+        shutil.copyfileobj(stream, copy)
         copy.flush()
         yield Path(copy.name)
 
@@ -120,5 +120,5 @@ def _zone(name: str | None) -> tzinfo:
             with LOCAL_TIME.open("rb") as data:
                 return ZoneInfo.from_file(data, key="this machine's")
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise CommandError(f"no time zone: {error}") from error
+        raise CommandError(f"no time zone: {error}; say which with --time-zone") from error
     return ZoneInfo("UTC")
