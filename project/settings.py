@@ -96,6 +96,7 @@ CONSUMER_LINGER_MS = env.integer("CONSUMER_LINGER_MS", 50, 0, 5_000)
 CONSUMER_PORT = env.integer("CONSUMER_PORT", 0, 0, 65_535)  # 0: none
 CONSUMER_STALL_SECONDS = env.number("CONSUMER_STALL_SECONDS", 30, 1, 3_600)
 OCCURRED_AT_MAX_AHEAD = env.integer("OCCURRED_AT_MAX_AHEAD", 86_400, 0, 3_153_600_000)
+VIEWER_DAY_MAX_SECONDS = env.integer("VIEWER_DAY_MAX_SECONDS", 0, 0, 1_000_000_000)
 
 _database = env.database_url("DATABASE_URL", f"sqlite:///{BASE_DIR / 'db.sqlite3'}")
 DATABASES = {"default": _database}

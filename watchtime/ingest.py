@@ -1,11 +1,14 @@
 """What the consumer does with its deliveries: decode them, fold their events, say which to refuse."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, close_old_connections
 
 from broker import Delivery, Rejection, TryAgain, describe
+from watchtime.daily_limit import beyond_the_day
 from watchtime.events import FieldError, InvalidEvent, WatchEvent, decode_message
 from watchtime.fold import Folded, fold
 
@@ -40,7 +43,8 @@ class IngestHandler:
                 else:
                     sources.append((delivery, part))
         for start in range(0, len(sources), MAX_FOLD):
-            rejections += self._fold(sources[start : start + MAX_FOLD])
+            within, beyond = _split_by_day(sources[start : start + MAX_FOLD])
+            rejections += beyond + self._fold(within)
         self.refused += len(rejections)
         return rejections
 
@@ -77,18 +81,33 @@ class IngestHandler:
 
 
 def _fold(events: Sequence[WatchEvent]) -> Folded:
-    """Fold events. Raises TryAgain for each error of the database that is not about the values of an event.
+    with _database_errors():
+        return fold(events)
+
+
+@contextmanager
+def _database_errors() -> Iterator[None]:
+    """Raise TryAgain for each error of the database that is not about the values of an event.
 
     So not only where it is away: a missing table or column, a missing right, a full disk, a
     read-only server, a statement that took too long and too many connections are no event's fault.
     """
     try:
-        return fold(events)
+        yield
     except (DataError, IntegrityError):
         raise
     except (DatabaseError, InterfaceError) as error:
         close_old_connections()  # a broken one would fail for ever
         raise TryAgain(f"the database does not take events now: {describe(error)}") from error
+
+
+def _split_by_day(sources: Sequence[Source]) -> tuple[list[Source], list[Rejection]]:
+    """Return what may be folded, and the rejections of the events that go beyond their viewer's day."""
+    with _database_errors():
+        beyond = beyond_the_day([event for _, event in sources])
+    reason = f"at: The viewer's day would have more than the {settings.VIEWER_DAY_MAX_SECONDS} seconds that are allowed"
+    rejections = [_rejected(*sources[position], reason) for position in sorted(beyond)]
+    return [source for position, source in enumerate(sources) if position not in beyond], rejections
 
 
 def _parts(delivery: Delivery) -> Iterator[WatchEvent | InvalidEvent]:
@@ -108,5 +127,8 @@ def _parts(delivery: Delivery) -> Iterator[WatchEvent | InvalidEvent]:
 
 
 def _conflict(delivery: Delivery, event: WatchEvent) -> Rejection:
-    body = delivery.body if len(delivery.content) == 1 else event.encode()
-    return delivery.rejected(f"id: {event.id} is taken by an event with other content", body)
+    return _rejected(delivery, event, f"id: {event.id} is taken by an event with other content")
+
+
+def _rejected(delivery: Delivery, event: WatchEvent, reason: str) -> Rejection:
+    return delivery.rejected(reason, delivery.body if len(delivery.content) == 1 else event.encode())
