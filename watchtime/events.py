@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Annotated, NamedTuple, Self
+from unicodedata import is_normalized
 from uuid import UUID
 
 from django.conf import settings
@@ -37,6 +38,8 @@ MAX_REPORTED_ERRORS = 20
 MAX_REPORTED_NAME = 60
 REPEATED = "The name is there more than once"
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+# The letters that Unicode calls default ignorable: https://www.unicode.org/reports/tr44/#Default_Ignorable_Code_Point
+INVISIBLE_LETTERS = frozenset("\u115f\u1160\u3164\uffa0")
 STRINGS = frozenset({"user", "slug", "id", "occurred_at"})  # the fields whose JSON values are strings
 _RFC3339 = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
@@ -120,6 +123,20 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
+def _one_way_to_write(name: str) -> str:
+    """Return a name that looks like no other way to write the same name.
+
+    Two viewers whose names only differ in the width of a letter, in a ligature or in a letter that nobody sees
+    would be taken for one another. NFKC (https://unicode.org/reports/tr15/) is the form that such names share.
+    """
+    if not name.isascii() and (not is_normalized("NFKC", name) or not INVISIBLE_LETTERS.isdisjoint(name)):
+        raise PydanticCustomError(
+            "invalid_characters", "Write the name in Unicode's form NFKC and without invisible letters"
+        )
+    return name
+
+
+# A viewer's name as it may stand in the ledger, which has some from before the rule of the one way to write them.
 Username = Annotated[
     str,
     StringConstraints(min_length=1, max_length=MAX_USERNAME_LENGTH),
@@ -128,6 +145,7 @@ Username = Annotated[
         "Use letters, digits and @ . + - _ only; for any other name send an id of the viewer's",
     ),
 ]
+NewUsername = Annotated[Username, AfterValidator(_one_way_to_write)]
 Slug = Annotated[
     str,
     StringConstraints(min_length=1, max_length=MAX_SLUG_LENGTH),
@@ -145,7 +163,7 @@ class WatchEvent(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
-    user: Username
+    user: NewUsername
     slug: Slug
     at: Moment
     positional: bool = True

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from unicodedata import is_normalized
 from uuid import UUID, uuid4
 
 import pytest
@@ -58,10 +59,15 @@ def test_an_old_message_has_a_start_an_id_and_a_time_of_its_own() -> None:
     assert WatchEvent.decode(message()).has_own_id
 
 
+def as_it_may_be_written(name: str) -> str:
+    allowed = is_normalized("NFKC", name) and not set(name) & set("\u115f\u1160\u3164\uffa0")
+    return name if allowed else "anna"
+
+
 @given(
     st.builds(
         dict,
-        user=st.from_regex(r"\A[\w.@+-]{1,100}\Z"),
+        user=st.from_regex(r"\A[\w.@+-]{1,100}\Z").map(as_it_may_be_written),
         slug=st.from_regex(r"\A[-a-zA-Z0-9_]{1,50}\Z"),
         stretch=st.tuples(st.integers(0, MAX_MOMENT), st.integers(0, MAX_MOMENT)).map(sorted),
         id=st.uuids(),
@@ -144,6 +150,11 @@ def outcome(make: Callable[[], WatchEvent]) -> dict[str, object] | None:
         (message(user="nul\0"), "user"),
         (message(user="line\n"), "user"),
         (message(user="\ud800"), "user"),
+        (message(user="\uff41nna"), "user"),  # fullwidth
+        (message(user="\ufb01ona"), "user"),  # a ligature
+        (message(user="anna\u00b2"), "user"),
+        (message(user="\u212b"), "user"),  # the sign of the unit Angstrom
+        *((message(user=f"an{letter}na"), "user") for letter in "\u115f\u1160\u3164\uffa0\u200b\u200d\u2060\ufeff"),
         (message(user=5), "user"),
         (message(user=None), "user"),
         (message().replace(b'"anna"', b"9" * 25), "user"),
@@ -209,6 +220,8 @@ def test_a_broken_message_is_refused_by_the_name_of_its_field(body: bytes, field
         {"user": "a" * 100, "slug": "b" * 50},
         {"user": "Zoë.@+-_9"},
         {"user": "ユーザー"},
+        {"user": "\u0430\u043d\u043d\u0430"},  # Cyrillic: another name than the Latin one
+        {"user": "김철수"},
         {"id": GOOD["id"].upper()},
         {"occurred_at": "2026-03-01t12:00:00z"},
         {"occurred_at": "2026-03-01 12:00:00.123456789-00:00"},
