@@ -18,7 +18,7 @@ EXAMPLE: JsonDict = {"id": "019a9c5e-7b40-7c11-9d60-3a2b6f0c1d2e", "user": "ann"
 
 
 class EventSerializer(Schema):
-    """A viewer watched a movie from `start` to `at`, in seconds."""
+    """A viewer watched a movie from `start` to `at`, in seconds. In a request null is as good as left out."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
@@ -32,13 +32,13 @@ class EventSerializer(Schema):
         min_length=1, max_length=MAX_SLUG_LENGTH, pattern="^[-a-zA-Z0-9_]+$", description="The movie's slug."
     )
     at: Moment = Field(description="The moment that the viewing reached.")
-    start: Moment = Field(0, description="The moment where it began, not greater than `at`.")
-    id: UUID = Field(default_factory=uuid7, description="The idempotency key: each id is counted once.")
-    occurred_at: AwareDatetime = Field(
+    start: Moment | None = Field(0, description="The moment where it began, not greater than `at`.")
+    id: UUID | None = Field(default_factory=uuid7, description="The idempotency key: each id is counted once.")
+    occurred_at: AwareDatetime | None = Field(
         default_factory=lambda: datetime.now(UTC),
         description="When it was watched, as RFC 3339 writes it, from 1970 to a day ahead; now, when it is left out.",
     )
-    positional: bool = Field(
+    positional: bool | None = Field(
         True,
         description="Whether `start` and `at` are moments of the movie. False: only their difference is known, "
         "and `start` is 0.",

@@ -92,6 +92,8 @@ class TestDocument:
         event = client.get("/swagger.json").json()["components"]["schemas"]["EventSerializer"]
         assert set(event["required"]) == {"user", "slug", "at", "received_at"}
         assert event["properties"]["received_at"]["readOnly"]
+        nullable = {name for name, schema in event["properties"].items() if {"type": "null"} in schema.get("anyOf", [])}
+        assert nullable == {"start", "id", "occurred_at", "positional"}
         assert set(event["properties"]) == {*WatchEvent.model_fields, "received_at"}
 
     def test_page_has_no_other_host(self, client):
