@@ -7,15 +7,16 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from broker.base import Broker
-from broker.delivery import DeadLetter, Delivery, Depths, Rejection, Subscription
-from broker.errors import BrokerError, BrokerMisconfigured, BrokerUnavailable, ConsumerFailed, TryAgain, describe
+from broker.consumer import pauses
+from broker.delivery import MAX_PREFETCH, DeadLetter, Delivery, Depths, Rejection, Subscription
+from broker.errors import BrokerError, BrokerMisconfigured, BrokerUnavailable, TryAgain, describe
 
 __all__ = [
+    "MAX_PREFETCH",
     "Broker",
     "BrokerError",
     "BrokerMisconfigured",
     "BrokerUnavailable",
-    "ConsumerFailed",
     "DeadLetter",
     "Delivery",
     "Depths",
@@ -25,6 +26,7 @@ __all__ = [
     "default_broker",
     "describe",
     "open_broker",
+    "pauses",
 ]
 
 
@@ -35,14 +37,24 @@ def open_broker(url: str, queue: str) -> Broker:
     """
     scheme = urlsplit(url).scheme
     if scheme == "database":
-        from broker.database import DatabaseBroker
+        from broker.database import LEASE_MARGIN, DatabaseBroker
 
-        return DatabaseBroker(queue)
+        return DatabaseBroker(
+            queue,
+            publish_timeout=settings.PUBLISH_TIMEOUT,
+            max_length=settings.BROKER_MAX_LENGTH,
+            dead_letter_days=settings.DEAD_LETTER_DAYS,
+            lease=settings.DATABASE_TIMEOUT + LEASE_MARGIN,
+        )
     if scheme in {"amqp", "amqps"}:
-        from broker.client import RabbitMQClient
+        from broker.rabbitmq import RabbitMQClient
 
         return RabbitMQClient(
-            url, queue, publish_timeout=settings.PUBLISH_TIMEOUT, max_length=settings.BROKER_MAX_LENGTH
+            url,
+            queue,
+            publish_timeout=settings.PUBLISH_TIMEOUT,
+            max_length=settings.BROKER_MAX_LENGTH,
+            dead_letter_days=settings.DEAD_LETTER_DAYS,
         )
     raise BrokerMisconfigured(f"BROKER_URL must start with database://, amqp:// or amqps://, not {scheme or 'nothing'}")
 

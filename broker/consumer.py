@@ -9,12 +9,13 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from broker.delivery import MESSAGE_BYTES, Delivery, Rejection, Subscription
-from broker.errors import BrokerUnavailable, ConsumerFailed, TryAgain, describe
+from broker.errors import BrokerError, BrokerMisconfigured, BrokerUnavailable, TryAgain, describe
 
 logger = logging.getLogger(__name__)
 
 RECEIVE_TIMEOUT = 0.25  # seconds that an idle consumer waits before it looks whether to stop
 PREFETCH_BATCHES = 4  # so that the next batch is here when one is saved
+GROWTH = 10
 MAX_PAUSE = 2.0  # seconds between two attempts at what is not available
 MAX_FAILURES_IN_A_ROW = 10
 
@@ -23,10 +24,15 @@ MAX_FAILURES_IN_A_ROW = 10
 class Consumer:
     """Takes batches of `batch_size` deliveries, or what came within `linger` seconds, into `save`.
 
-    `save` returns the deliveries that can never be saved: they become dead letters. When it
-    raises TryAgain the batch is kept and tried again. Anything else that it raises is taken
-    for a fault of one delivery, which is looked for and becomes a dead letter too.
-    `report` is called after each batch and when nothing has come.
+    `save` returns what can never be saved: it becomes dead letters. When it raises TryAgain the
+    batch is kept and tried again. Anything else that it raises is taken for a fault of one
+    delivery, which is looked for and becomes a dead letter too; when many in a row fail, it is
+    not they who are at fault, and the batch is kept and tried again.
+
+    A subscription begins with one message, and holds ten times as many with each full batch that
+    was saved: a message that ends its connection or its consumer each time brings only itself to
+    the delivery limit. `repeatable` says of a delivery whether it may be handed over as a
+    redelivery. `report` is called after each batch and when nothing has come.
     """
 
     subscribe: Callable[[int], Subscription]  # with the prefetch
@@ -36,36 +42,44 @@ class Consumer:
     stop: threading.Event
     report: Callable[[Subscription], object]
     clock: Callable[[], float] = time.monotonic
+    repeatable: Callable[[Delivery], bool] = lambda _delivery: True
+    width: int = 1  # of the batches now
     failures_in_a_row: int = 0
 
     def run(self) -> None:
         """Consume until `stop` is set and the batch in hand is done, connecting again whenever the broker was away.
 
-        Raises BrokerMisconfigured when waiting for the broker does not help, ConsumerFailed
-        when no delivery can be saved.
+        Raises BrokerMisconfigured when waiting for the broker does not help.
         """
         waits = pauses()
         while not self.stop.is_set():
+            self.width = 1
             try:
-                with closing(self.subscribe(PREFETCH_BATCHES * self.batch_size)) as subscription:
+                with closing(self.subscribe(1)) as subscription:
                     while not self.stop.is_set():
                         self.run_once(subscription)
                         waits = pauses()
-            except BrokerUnavailable as error:
+                    self._give_back(subscription)
+            except BrokerMisconfigured:
+                raise
+            except BrokerError as error:
                 logger.warning("%s; connecting again", error)
                 self.stop.wait(next(waits))
 
     def run_once(self, subscription: Subscription) -> None:
         """Receive one batch, save it, and only then acknowledge it."""
         if batch := self._receive(subscription):
-            rejections = self._save(batch)
+            rejections = self._save(subscription, batch)
             if rejections is None or not self._dead_letter(subscription, rejections):
                 return  # told to stop while the batch could not be done: it is delivered again
+            if len(batch) == self.width < self.batch_size:
+                self.width = min(GROWTH * self.width, self.batch_size)
+                subscription.widen(PREFETCH_BATCHES * self.width)
             subscription.acknowledge(batch)
         self.report(subscription)
 
     def _receive(self, subscription: Subscription) -> list[Delivery]:
-        batch = subscription.receive(self.batch_size, RECEIVE_TIMEOUT)
+        batch = subscription.receive(self.width, RECEIVE_TIMEOUT)
         deadline = self.clock() + self.linger
         while batch and (room := self._room(batch)) > 0 and not self.stop.is_set():
             if (left := deadline - self.clock()) <= 0:
@@ -76,59 +90,74 @@ class Consumer:
     def _room(self, batch: Sequence[Delivery]) -> int:
         """Return how many more messages of usual length fit into a batch."""
         used = max(len(batch), sum(len(delivery.body) for delivery in batch) // MESSAGE_BYTES)
-        return self.batch_size - used
+        return self.width - used
 
-    def _save(self, batch: Sequence[Delivery]) -> list[Rejection] | None:
+    def _save(self, subscription: Subscription, batch: Sequence[Delivery]) -> list[Rejection] | None:
         """Save a batch however often it takes. None when told to stop before that."""
         for pause in pauses():
             try:
-                rejections = list(self.save(batch))
+                return self._save_parts(batch)
             except TryAgain as error:
-                logger.warning("%s; trying again", error)
-                if self.stop.wait(pause):
-                    return None
-            except Exception as error:
-                return self._isolate(batch, error)
-            else:
-                self.failures_in_a_row = 0
-                return rejections
+                logger.warning("%s; holding %d messages and trying again", error, len(batch))
+            if self.stop.wait(pause):
+                break
+            subscription.keep(batch)
         return None
+
+    def _save_parts(self, batch: Sequence[Delivery]) -> list[Rejection]:
+        """Save a batch; where that fails, save its halves each alone, down to the delivery that makes it fail."""
+        try:
+            rejections = list(self.save(batch))
+        except TryAgain:
+            raise
+        except Exception as error:
+            if len(batch) == 1:
+                return [self._blame(batch[0], error)]
+        else:
+            self.failures_in_a_row = 0
+            return rejections
+        middle = len(batch) // 2
+        return self._save_parts(batch[:middle]) + self._save_parts(batch[middle:])
+
+    def _blame(self, delivery: Delivery, error: Exception) -> Rejection:
+        """Reject the delivery that failed. Raises TryAgain when the last ones all failed."""
+        self.failures_in_a_row += 1
+        if self.failures_in_a_row >= MAX_FAILURES_IN_A_ROW:
+            logger.error("no message can be saved", exc_info=error)
+            raise TryAgain(f"{MAX_FAILURES_IN_A_ROW} messages in a row failed, the last with {describe(error)}")
+        logger.error("a message fails on its own", exc_info=error)
+        return delivery.rejected(describe(error))
 
     def _dead_letter(self, subscription: Subscription, rejections: Sequence[Rejection]) -> bool:
         """Store what was refused, however often it takes. False when told to stop before that.
 
         The deliveries are held meanwhile: to give them back each time would bring good ones among
-        them to RabbitMQ's delivery limit.
+        them to the delivery limit.
         """
+        if not rejections:
+            return True
         for pause in pauses():
             try:
-                if rejections:
-                    subscription.dead_letter(rejections)
-                break
-            except BrokerUnavailable as error:
+                subscription.dead_letter(rejections)
+            except BrokerError as error:
                 logger.warning("%s; trying again to store %d dead letters", error, len(rejections))
-                if self.stop.wait(pause):
-                    return False
-        return True
+            else:
+                logger.warning("stored %d dead letters; the first: %s", len(rejections), rejections[0].reason)
+                return True
+            if self.stop.wait(pause):
+                break
+        return False
 
-    def _isolate(self, batch: Sequence[Delivery], error: Exception) -> list[Rejection] | None:
-        """Save the two halves of a failed batch each alone, down to the delivery that makes it fail."""
-        if len(batch) == 1:
-            return [self._blame(batch[0], error)]
-        middle = len(batch) // 2
-        first = self._save(batch[:middle])
-        second = None if first is None else self._save(batch[middle:])
-        return None if first is None or second is None else first + second
+    def _give_back(self, subscription: Subscription) -> None:
+        """Stop receiving, and give back what was received and not looked at, so that it counts as new.
 
-    def _blame(self, delivery: Delivery, error: Exception) -> Rejection:
-        reason = describe(error)
-        self.failures_in_a_row += 1
-        if self.failures_in_a_row >= MAX_FAILURES_IN_A_ROW:
-            raise ConsumerFailed(
-                f"{MAX_FAILURES_IN_A_ROW} deliveries in a row failed, the last with {reason}"
-            ) from error
-        logger.error("a delivery fails on its own and becomes a dead letter", exc_info=error)
-        return delivery.rejected(reason)
+        What is repeatable the broker delivers again by itself.
+        """
+        waiting = subscription.cancel()
+        try:
+            subscription.give_back([delivery for delivery in waiting if not self.repeatable(delivery)])
+        except BrokerUnavailable as error:
+            logger.warning("%s; messages that nobody looked at will come as redelivered", error)
 
 
 def pauses() -> Iterator[float]:

@@ -3,45 +3,106 @@
 import json
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 
-from django.db import DatabaseError, InterfaceError, OperationalError, close_old_connections, connection, transaction
+from django.db import (
+    DatabaseError,
+    DataError,
+    IntegrityError,
+    InterfaceError,
+    close_old_connections,
+    connection,
+    transaction,
+)
 from django.db.models import F
 from django.utils import timezone
 
 from broker.base import Broker
 from broker.delivery import MESSAGE_BYTES, DeadLetter, Delivery, Depths, Rejection, Subscription
-from broker.errors import BrokerError, BrokerUnavailable
+from broker.errors import BrokerError, BrokerUnavailable, describe
 from broker.group_commit import GroupCommit
 from broker.headers import current_headers
+from broker.length import Length
 from broker.models import Message
+from broker.topology import DELIVERY_LIMIT
 
-# How long a consumer may hold a message before another gets it. A fold that takes longer
-# is done twice and counted once; a consumer that died is made good this much later.
-LEASE = timedelta(seconds=6)
+# A consumer may hold a message for as long as the database may take for one statement, and this
+# many seconds more. A fold that takes longer is done twice and counted once; a consumer that
+# died is made good this much later.
+LEASE_MARGIN = 1.0
 INSERT = "INSERT INTO broker_message (queue, body, headers, sent_at, deliveries, reason) VALUES (%s, %s, %s, %s, 0, '')"
-POLL_INTERVAL = 0.05  # seconds between two looks at an empty queue
+# Seconds between two looks at an empty queue: the longer nothing came, the longer.
+MIN_POLL_INTERVAL, MAX_POLL_INTERVAL, POLL_SHARE = 0.02, 0.25, 0.1
+SWEEP_INTERVAL = 3600.0  # seconds between two looks for dead letters that are too old
+DROPPED_AT_ONCE = 0.01  # of a full queue of dead letters: each drop counts the queue
+WORN_OUT = f"given up after {DELIVERY_LIMIT} deliveries: each time its consumer ended before it was done"
 
 
 class DatabaseBroker(Broker):
-    """Queues in the table of `Message`."""
+    """Queues in the table of `Message`.
 
-    def __init__(self, queue: str) -> None:
+    `publish_timeout` and `lease` are in seconds. Each queue holds at most `max_length` messages: a
+    full queue of events refuses more, a full queue of dead letters drops the oldest, and those
+    older than `dead_letter_days`.
+    """
+
+    def __init__(
+        self,
+        queue: str,
+        *,
+        publish_timeout: float = 5.0,
+        max_length: int = 5_000_000,
+        dead_letter_days: int = 30,
+        lease: float = 6.0,
+    ) -> None:
         super().__init__(queue)
+        self.lease = timedelta(seconds=lease)
+        self._publish_timeout = publish_timeout
+        self._max_length = max_length
+        self._max_age = timedelta(days=dead_letter_days)
+        self._length, self._dead_length = Length(queue, max_length), Length(self.dead_queue, max_length)
+        self._sweep_at = 0.0
+        self.after_fork()
+
+    def after_fork(self) -> None:
         self._group = GroupCommit(self._insert)
 
     def publish(self, messages: Sequence[bytes]) -> None:
         """Insert the messages in one transaction, together with what other threads publish: all are stored, or none."""
         headers = current_headers()
         encoded = json.dumps(headers) if headers else None
-        self._group.store([(body, encoded) for body in messages])
+        try:
+            self._group.store([(body, encoded) for body in messages], self._publish_timeout)
+        except TimeoutError:
+            raise BrokerUnavailable(f"the queue's database did not answer within {self._publish_timeout} s") from None
 
-    def _insert(self, messages: Sequence[tuple[bytes, str | None]]) -> None:
+    def _insert(self, messages: Sequence[tuple[bytes, str | None]], timeout: float) -> None:
         now = connection.ops.adapt_datetimefield_value(timezone.now())
-        with _broker_errors(), transaction.atomic(durable=True), connection.cursor() as cursor:
-            cursor.executemany(INSERT, [(self.queue, *message, now) for message in messages])
+        with _broker_errors(), self._limited(timeout), transaction.atomic(durable=True):
+            self._require_room(len(messages))
+            with connection.cursor() as cursor:
+                cursor.executemany(INSERT, [(self.queue, *message, now) for message in messages])
+
+    @contextmanager
+    def _limited(self, timeout: float) -> Iterator[None]:
+        """Wait for the lock of SQLite as long as is left of the time to publish: some of it was spent in the line."""
+        if timeout <= 0:
+            raise BrokerUnavailable("the queue's database is too slow")
+        if connection.vendor != "sqlite" or timeout > 0.9 * self._publish_timeout:
+            yield
+            return
+        with connection.cursor() as cursor:
+            cursor.execute(f"PRAGMA busy_timeout = {int(1000 * timeout)}")
+            try:
+                yield
+            finally:
+                cursor.execute(f"PRAGMA busy_timeout = {int(1000 * self._publish_timeout)}")
+
+    def _require_room(self, count: int) -> None:
+        if self._length.excess(count):
+            raise BrokerUnavailable(f"the queue is full: it holds at most {self._max_length} messages")
 
     def depths(self) -> Depths:
         with _broker_errors():
@@ -53,20 +114,46 @@ class DatabaseBroker(Broker):
 
     def check(self) -> None:
         with _broker_errors():
-            Message.objects.filter(queue=self.queue).exists()
+            self._require_room(1)
 
     def subscribe(self, queue: str, prefetch: int) -> Subscription:
-        return _Leases(queue, self.dead_queue, prefetch)
+        self._drop_old_dead_letters()
+        return _Leases(self, queue, prefetch)
 
-    def list_dead_letters(self, limit: int) -> list[DeadLetter]:
+    def store_dead_letters(self, letters: Sequence[Message]) -> None:
+        """Store dead letters; drop the oldest where there are too many."""
         with _broker_errors():
-            letters = Message.objects.filter(queue=self.dead_queue).order_by("id")[:limit]
-            return [DeadLetter(bytes(letter.body), letter.reason, letter.sent_at) for letter in letters]
+            Message.objects.bulk_create(letters)
+            if excess := self._dead_length.excess():
+                self._drop_dead_letters(excess + int(DROPPED_AT_ONCE * self._max_length))
+        self._drop_old_dead_letters()
+
+    def _drop_dead_letters(self, count: int) -> None:
+        letters = Message.objects.filter(queue=self.dead_queue).fresh()
+        kept = letters.values_list("pk", flat=True)[count : count + 1].first()
+        dropped, _ = (letters if kept is None else letters.filter(pk__lt=kept)).delete()
+        self.note_dropped(dropped, "it is full")
+
+    def _drop_old_dead_letters(self) -> None:
+        if time.monotonic() < self._sweep_at:
+            return
+        with _broker_errors():
+            old = Message.objects.filter(queue=self.dead_queue, refused_at__lt=timezone.now() - self._max_age)
+            dropped, _ = old.fresh().delete()
+        self._sweep_at = time.monotonic() + SWEEP_INTERVAL
+        self.note_dropped(dropped, f"they are older than {self._max_age.days} days")
+
+    def iterate_dead_letters(self, limit: int) -> Iterator[DeadLetter]:
+        letters = Message.objects.filter(queue=self.dead_queue)
+        with _broker_errors():
+            oldest = sorted([*letters.fresh()[:limit], *letters.leased()[:limit]], key=lambda letter: letter.pk)
+        for letter in oldest[:limit]:
+            yield DeadLetter(bytes(letter.body), letter.reason, letter.sent_at)
 
     def purge_dead_letters(self) -> int:
-        with _broker_errors():
-            deleted, _ = Message.objects.filter(queue=self.dead_queue).delete()
-        return deleted
+        letters = Message.objects.filter(queue=self.dead_queue)
+        with _broker_errors(), transaction.atomic():
+            return sum(part.delete()[0] for part in (letters.fresh(), letters.leased()))
 
     def close(self) -> None:
         """Nothing to close: the connection is Django's."""
@@ -75,11 +162,14 @@ class DatabaseBroker(Broker):
 class _Leases(Subscription):
     """A consumer's leases on the messages of one queue."""
 
-    def __init__(self, queue: str, dead_queue: str, prefetch: int) -> None:
+    def __init__(self, broker: DatabaseBroker, queue: str, prefetch: int) -> None:
+        self._broker = broker
+        self._queue = queue
         self._messages = Message.objects.filter(queue=queue)
-        self._dead_queue = dead_queue
         self._prefetch = prefetch
         self._mean_bytes = MESSAGE_BYTES  # of the messages leased last
+        self._leased_at = time.monotonic()
+        self._held: set[int] = set()
         self.backlog = self.depth()
 
     def receive(self, limit: int, timeout: float) -> list[Delivery]:
@@ -87,58 +177,100 @@ class _Leases(Subscription):
         while True:
             with _broker_errors():
                 deliveries = self._lease(min(limit, self._prefetch))
-            if deliveries or time.monotonic() >= deadline:
+            now = time.monotonic()
+            if deliveries:
+                self._leased_at = now
+            if deliveries or now >= deadline:
                 return deliveries
-            time.sleep(min(POLL_INTERVAL, timeout))
+            idle = POLL_SHARE * (now - self._leased_at)
+            time.sleep(min(max(MIN_POLL_INTERVAL, min(idle, MAX_POLL_INTERVAL)), timeout))
 
     def _lease(self, limit: int) -> list[Delivery]:
         now = timezone.now()
-        ready = self._messages.ready(now)
-        if not ready.exists():  # an idle consumer takes no write lock
+        fresh, expired = self._messages.fresh(), self._messages.expired(now)
+        if not (fresh.exists() or expired.exists()):  # an idle consumer takes no write lock
             return []
-        fitting = max(1, limit * MESSAGE_BYTES // self._mean_bytes)
+        fitting = min(limit, max(1, limit * MESSAGE_BYTES // self._mean_bytes))
         with transaction.atomic(durable=True):
-            messages = _fit(ready.select_for_update(skip_locked=True)[: min(limit, fitting)], limit * MESSAGE_BYTES)
-            self._messages.filter(pk__in=[message.pk for message in messages]).update(
-                leased_until=now + LEASE, deliveries=F("deliveries") + 1
+            messages = list(expired.select_for_update(skip_locked=True)[:fitting])
+            messages += fresh.select_for_update(skip_locked=True)[: fitting - len(messages)]
+            messages = self._without_worn_out(_fit(messages, limit * MESSAGE_BYTES))
+            tags = [message.pk for message in messages]
+            self._messages.filter(pk__in=tags).update(
+                leased_until=now + self._broker.lease, deliveries=F("deliveries") + 1
             )
         self._mean_bytes = max(1, sum(len(message.body) for message in messages) // max(1, len(messages)))
-        return [
-            Delivery(
-                bytes(message.body),
-                message.pk,
-                redelivered=message.deliveries > 0,
-                sent_at=message.sent_at.timestamp(),
-                headers=message.headers,
+        self._held.update(tags)
+        return [_delivery(message) for message in messages]
+
+    def _without_worn_out(self, messages: Sequence[Message]) -> list[Message]:
+        """Return the messages but for those that were delivered too often; they become dead letters."""
+        worn_out = [message.pk for message in messages if message.deliveries >= DELIVERY_LIMIT]
+        if worn_out and self._queue != self._broker.dead_queue:
+            self._messages.filter(pk__in=worn_out).update(
+                queue=self._broker.dead_queue, leased_until=None, reason=WORN_OUT, refused_at=timezone.now()
             )
-            for message in messages
-        ]
+            return [message for message in messages if message.pk not in worn_out]
+        return list(messages)
 
     def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
         # Also those whose lease ran out: who acknowledges has saved them.
+        tags = [delivery.tag for delivery in deliveries]
         with _broker_errors():
-            self._messages.filter(pk__in=[delivery.tag for delivery in deliveries]).delete()
+            self._messages.filter(pk__in=tags).delete()
+        self._held.difference_update(tags)
 
     def dead_letter(self, rejections: Sequence[Rejection]) -> None:
-        letters = [
-            Message(
-                queue=self._dead_queue,
-                body=body,
-                headers=delivery.headers,
-                sent_at=datetime.fromtimestamp(delivery.sent_at or time.time(), UTC),
-                reason=reason,
-            )
-            for delivery, reason, body in rejections
-        ]
+        now = timezone.now()
+        self._broker.store_dead_letters(
+            [
+                Message(
+                    queue=self._broker.dead_queue,
+                    body=body,
+                    headers=delivery.headers,
+                    sent_at=datetime.fromtimestamp(delivery.sent_at or time.time(), UTC),
+                    reason=reason,
+                    refused_at=now,
+                )
+                for delivery, reason, body in rejections
+            ]
+        )
+
+    def widen(self, prefetch: int) -> None:
+        self._prefetch = prefetch
+
+    def keep(self, deliveries: Sequence[Delivery]) -> None:
+        until = timezone.now() + self._broker.lease
+        with suppress(BrokerUnavailable), _broker_errors():  # nobody else can lease them then, either
+            self._messages.filter(pk__in=[delivery.tag for delivery in deliveries]).update(leased_until=until)
+
+    def cancel(self) -> list[Delivery]:
+        return []  # nothing is handed over before it is asked for
+
+    def give_back(self, deliveries: Sequence[Delivery]) -> None:
+        tags = [delivery.tag for delivery in deliveries]
         with _broker_errors():
-            Message.objects.bulk_create(letters)
+            self._messages.filter(pk__in=tags).update(leased_until=None, deliveries=F("deliveries") - 1)
+        self._held.difference_update(tags)
 
     def depth(self) -> int:
         with _broker_errors():
             return self._messages.ready(timezone.now()).count()
 
     def close(self) -> None:
-        """Leases run out by themselves."""
+        """End the leases that are left; they run out by themselves when that fails."""
+        with suppress(BrokerUnavailable), _broker_errors():
+            self._messages.filter(pk__in=self._held).update(leased_until=timezone.now())
+
+
+def _delivery(message: Message) -> Delivery:
+    return Delivery(
+        bytes(message.body),
+        message.pk,
+        redelivered=message.deliveries > 0,
+        sent_at=message.sent_at.timestamp(),
+        headers=message.headers,
+    )
 
 
 def _fit(messages: Iterable[Message], size: int) -> list[Message]:
@@ -149,10 +281,11 @@ def _fit(messages: Iterable[Message], size: int) -> list[Message]:
 
 @contextmanager
 def _broker_errors() -> Iterator[None]:
+    """Raise BrokerUnavailable for the database's errors, BrokerError for those about the values of a message."""
     try:
         yield
-    except (OperationalError, InterfaceError) as error:
+    except (DataError, IntegrityError) as error:
+        raise BrokerError(f"the queue's table refused the messages: {describe(error)}") from error
+    except (DatabaseError, InterfaceError) as error:
         close_old_connections()  # a broken one would fail for ever
-        raise BrokerUnavailable(f"the queue's database is not available: {error}") from error
-    except DatabaseError as error:
-        raise BrokerError(f"the queue's table refused the messages: {error}") from error
+        raise BrokerUnavailable(f"the queue's database is not available: {describe(error)}") from error

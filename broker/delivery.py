@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 MAX_REASON = 500  # characters
+MAX_PREFETCH = 65_535  # AMQP's number for it has 16 bits
 MESSAGE_BYTES = 256  # of a message of one event, generously; of one with a hundred a batch takes fewer
 
 
@@ -66,7 +67,8 @@ class Depths(NamedTuple):
 class Subscription(ABC):
     """A consumer's hold on a queue. What it received and did not acknowledge is delivered again.
 
-    `backlog` is how many messages waited when it began.
+    `backlog` is how many messages waited when it began. Every method raises BrokerUnavailable
+    when the hold is lost: nothing received through it can be acknowledged.
     """
 
     backlog: int
@@ -76,8 +78,6 @@ class Subscription(ABC):
         """Return up to `limit` deliveries, as soon as there are any; none after `timeout` seconds.
 
         Fewer where they are longer than MESSAGE_BYTES in the mean, but one at least.
-
-        Raises BrokerUnavailable when the hold is lost: nothing received through it can be acknowledged.
         """
 
     @abstractmethod
@@ -87,6 +87,22 @@ class Subscription(ABC):
     @abstractmethod
     def dead_letter(self, rejections: Sequence[Rejection]) -> None:
         """Store these among the dead letters. The deliveries are still to be acknowledged."""
+
+    @abstractmethod
+    def widen(self, prefetch: int) -> None:
+        """Hold up to `prefetch` messages from now on."""
+
+    @abstractmethod
+    def keep(self, deliveries: Sequence[Delivery]) -> None:
+        """Hold these longer: nobody else shall get them, although they are not done yet."""
+
+    @abstractmethod
+    def cancel(self) -> list[Delivery]:
+        """Receive no more. Return what was handed over and never returned by `receive`."""
+
+    @abstractmethod
+    def give_back(self, deliveries: Sequence[Delivery]) -> None:
+        """Give back deliveries that nobody has looked at, so that they come as new ones and not as redeliveries."""
 
     @abstractmethod
     def depth(self) -> int:

@@ -1,4 +1,4 @@
-"""The errors of the broker room. Callers never see those of a client library."""
+"""The errors of the broker package. Callers never see those of a client library."""
 
 
 class BrokerError(Exception):
@@ -18,10 +18,6 @@ class BrokerMisconfigured(BrokerError):
 
 class TryAgain(BrokerError):
     """Raised by a consumer's `save`: the deliveries are good, but cannot be saved now."""
-
-
-class ConsumerFailed(BrokerError):
-    """Deliveries fail one after the other, so it is not they who are at fault. They stay in the queue."""
 
 
 def describe(error: BaseException) -> str:

@@ -1,6 +1,7 @@
 """One transaction for what many threads store at the same time: what takes long is to commit, not to insert."""
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Generic, TypeVar
@@ -10,33 +11,47 @@ Turn = Future[bool]  # a thread's: whether it is to lead, or else its messages a
 
 
 class GroupCommit(Generic[T]):
-    """Calls `write` for one group of messages after the other.
+    """Calls `write` for one group of messages after the other, each with the time left to it, in seconds.
 
     Who finds nobody at it leads: writes all that waits, its own messages among it, and then has
     the first of those that came meanwhile lead the next group.
     """
 
-    def __init__(self, write: Callable[[Sequence[T]], None]) -> None:
+    def __init__(self, write: Callable[[Sequence[T], float], None]) -> None:
         self._write = write
         self._lock = threading.Lock()
         self._led = False
         self._waiting: list[tuple[Sequence[T], Turn]] = []
 
-    def store(self, messages: Sequence[T]) -> None:
-        """Return when the messages are written. Raises what `write` raised when they are not."""
+    def store(self, messages: Sequence[T], timeout: float) -> None:
+        """Return when the messages are written. Raises what `write` raised when they are not.
+
+        Raises TimeoutError after `timeout` seconds: others are written so slowly that they may be written yet.
+        """
+        deadline = time.monotonic() + timeout
         turn = Turn()
         with self._lock:
             self._waiting.append((messages, turn))
             leads, self._led = not self._led, True
-        if leads or turn.result():
-            self._lead(turn)
+        if leads or self._await(turn, timeout):
+            self._lead(turn, deadline)
 
-    def _lead(self, own: Turn) -> None:
+    def _await(self, turn: Turn, timeout: float) -> bool:
+        try:
+            return turn.result(timeout)
+        except TimeoutError:
+            with self._lock:
+                if turn.done():  # just now
+                    return turn.result()
+                self._waiting = [waiting for waiting in self._waiting if waiting[1] is not turn]
+            raise
+
+    def _lead(self, own: Turn, deadline: float) -> None:
         with self._lock:
             group, self._waiting = self._waiting, []
         others = [turn for _, turn in group if turn is not own]
         try:
-            self._write([message for messages, _ in group for message in messages])
+            self._write([message for messages, _ in group for message in messages], deadline - time.monotonic())
         except BaseException as error:
             others += self._give_up()
             for turn in others:

@@ -1,406 +1,366 @@
-"""One connection to RabbitMQ, on an I/O thread of its own. The only file that imports pika.
-
-Heartbeats go on whatever the callers do, and any number of threads can publish at once.
-"""
+"""RabbitMQ through pika: quorum queues, publisher confirms, manual acknowledgement. The only file that imports pika."""
 
 import logging
-import math
-import os
 import re
-import threading
+import socket
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import partial
-from itertools import takewhile
-from queue import SimpleQueue
-from typing import Any, cast
+from contextlib import closing, suppress
+from datetime import UTC, datetime
+from itertools import count, cycle
+from operator import methodcaller
+from queue import Empty
+from threading import Lock
+from typing import Any
 
 import pika
-from pika.adapters.select_connection import SelectConnection
-from pika.channel import Channel
+from pika import spec
+from pika.adapters.select_connection import IOLoop, SelectConnection
+from pika.adapters.utils.selector_ioloop_adapter import SelectorIOServicesAdapter
 from pika.exceptions import (
-    AMQPError,
-    AMQPHeartbeatTimeout,
     AuthenticationError,
     ChannelClosedByBroker,
     ProbableAccessDeniedError,
     ProbableAuthenticationError,
 )
-from pika.spec import PRECONDITION_FAILED, Basic, BasicProperties, Queue
+from pika.spec import PRECONDITION_FAILED, BasicProperties
 
-from broker.delivery import Delivery
-from broker.errors import BrokerError, BrokerMisconfigured, BrokerUnavailable
+from broker.base import Broker
+from broker.connection import CONNECT_TIMEOUT, SENT_AT, Connection
+from broker.consumer import pauses
+from broker.delivery import MAX_PREFETCH, MESSAGE_BYTES, DeadLetter, Delivery, Depths, Rejection, Subscription
+from broker.errors import BrokerError, BrokerMisconfigured, BrokerUnavailable, describe
+from broker.headers import current_headers
+from broker.topology import topology
 
 logger = logging.getLogger(__name__)
 
 # Seconds. RabbitMQ gives a silent client up after two to three of them, and has its messages
 # delivered again. A false alarm costs one connection, and no message.
 HEARTBEAT = 2
-SILENT_HEARTBEATS = 2  # without a byte from RabbitMQ, which sends two in each; pika alone waits 5 seconds longer
-CONNECT_TIMEOUT = 5.0
-CLOSE_TIMEOUT = 2.0
-WATCH_INTERVAL = 0.5
-REFUSAL_PATIENCE = 1.0  # a channel opened while the queue has no leader refuses everything, also when it has one again
-MAX_UNCONFIRMED = 50_000  # messages in memory that wait for their confirm
-REFUSAL = "RabbitMQ refused a message: the queue is full, or has no leader now"
-BLOCKED = "RabbitMQ takes no messages now: a memory or disk alarm"
-SENT_AT = "timestamp_in_ms"  # the name that RabbitMQ's own plugins use for it
-LATEST_MS = 253_402_300_800_000  # the end of the year 9999
+QUIET = 0.05  # seconds without a delivery: none is on its way
+REASON = "x-reason"
+MAX_HEADER = 200  # characters of a header that a dead letter keeps
 REFUSED = re.compile(r"\((403|530)\)")  # access refused, not allowed
-
-
-class _Connection(SelectConnection):  # type: ignore[misc]  # pika declares no types
-    """Can send many frames in one piece. Pika alone makes three system calls of each message, and three small packets.
-
-    Where a later pika names its method otherwise, frames go out one by one again, and a test says so.
-    """
-
-    _pieces: list[bytes] | None = None
-
-    @contextmanager
-    def in_one_piece(self) -> Iterator[None]:
-        pieces: list[bytes] = []
-        self._pieces = pieces
-        try:
-            yield
-        finally:
-            self._pieces = None
-            if pieces:
-                self._output_marshaled_frames([b"".join(pieces)])
-
-    def _output_marshaled_frames(self, marshaled_frames: Sequence[bytes]) -> None:
-        if self._pieces is None:
-            super()._output_marshaled_frames(marshaled_frames)
-        else:
-            self._pieces += marshaled_frames
-
 
 Outgoing = tuple[bytes, BasicProperties]
 
 
-@dataclass(eq=False)
-class Publication:
-    """Messages that are published together, and the future that their publisher waits for."""
+class RabbitMQClient(Broker):
+    """Publishes to and consumes from RabbitMQ. `url` may name several nodes, separated by commas.
 
-    queue: str
-    messages: Sequence[Outgoing]
-    unconfirmed: int
-    done: "Future[None]" = field(default_factory=Future)
-    sent_at: float = 0.0
-
-
-class Session:
-    """One connection with one channel, from its opening to its end, on an I/O thread of its own.
-
-    It never connects again. Who needs another connection makes another session, so no tag and
-    no confirm outlives the connection that it belongs to. Methods that start with `_on` run on
-    the I/O thread; everything else may be called from any thread.
+    `publish_timeout` is in seconds. Each queue holds at most `max_length` messages: a full queue
+    of events refuses more, a full queue of dead letters drops the oldest, and those older than
+    `dead_letter_days`.
     """
 
     def __init__(
-        self,
-        parameters: pika.URLParameters,
-        topology: Mapping[str, Mapping[str, Any]],
-        consume: str | None,
-        prefetch: int,
-        delay: float,
-        patience: float,
+        self, url: str, queue: str, *, publish_timeout: float, max_length: int, dead_letter_days: int = 30
     ) -> None:
-        self.pid = os.getpid()
-        self.inbox: SimpleQueue[Delivery] = SimpleQueue()
-        self.backlogs: dict[str, int] = {}
-        self.ended_at: float | None = None
-        self.was_ready = False
-        self._error: BrokerError | None = None
-        self._connection: _Connection | None = None
-        self._blocked = False
-        self._patience = patience
-        self._began = self._heard_at = time.monotonic() + max(delay, 0)
-        self._bytes_heard = 0
-        self._refusing_since = math.inf
-        self._silence = SILENT_HEARTBEATS * parameters.heartbeat or math.inf  # a heartbeat of 0 is none
-        self._closing = threading.Event()
-        self._topology = topology
-        self._consume = consume
-        self._prefetch = prefetch
-        self._lock = threading.Lock()
-        self._ready: Future[None] = Future()
-        self._requests: set[Future[Any]] = set()
-        self._outbox: list[Publication] = []
-        self._unconfirmed: dict[int, Publication] = {}
-        self._last_tag = 0
-        self._thread = threading.Thread(target=self._run, args=(parameters, delay), name="rabbitmq-io", daemon=True)
-        self._thread.start()
+        super().__init__(queue)
+        self._topology = topology(queue, self.dead_queue, max_length, dead_letter_days)
+        self._nodes = cycle([_parameters(node) for node in url.split(",")])
+        self._publish_timeout = publish_timeout
+        self._max_length = max_length
+        self._lock = Lock()
+        self._connection: Connection | None = None
+        self._pauses = pauses()
 
-    def wait_until_ready(self, timeout: float) -> None:
-        """Return when messages can be published. Raises BrokerError when that fails or takes too long."""
-        if not self.was_ready:
-            self._result(self._ready, timeout)
+    def after_fork(self) -> None:
+        """Begin with a connection of one's own: the parent's thread is not here, and its lock may be held for ever."""
+        self._lock = Lock()
+        self._connection = None
 
-    def raise_if_ended(self) -> None:
-        if self._error is not None:
-            raise self._error
+    def publish(self, messages: Sequence[bytes]) -> None:
+        properties = _persistent(time.time(), current_headers())
+        self._publish(self.queue, [(message, properties) for message in messages])
 
-    def raise_if_blocked(self) -> None:
-        """Raise BrokerUnavailable while RabbitMQ takes no messages."""
-        if self._blocked:
-            raise BrokerUnavailable(BLOCKED)
+    def _publish(self, queue: str, messages: Sequence[Outgoing]) -> None:
+        if not messages:
+            return
+        deadline = time.monotonic() + self._publish_timeout
+        connection = self._publisher()
+        connection.wait_until_ready(self._publish_timeout)
+        connection.publish(queue, messages, deadline - time.monotonic())
 
-    def publish(self, queue: str, messages: Sequence[Outgoing], timeout: float) -> None:
-        """Return when every message is confirmed. Raises BrokerUnavailable otherwise, and after `timeout` seconds."""
-        self.raise_if_blocked()
-        if len(self._unconfirmed) > MAX_UNCONFIRMED:
-            raise BrokerUnavailable(f"{len(self._unconfirmed)} messages wait for their confirm already")
-        publication = Publication(queue, messages, len(messages))
+    def _publisher(self) -> Connection:
+        """Return the process's publishing connection; a new one when that has ended."""
         with self._lock:
-            self.raise_if_ended()
-            self._requests.add(publication.done)
-            is_first = not self._outbox  # who finds others waiting need not wake the I/O thread again
-            self._outbox.append(publication)
-        if is_first:
-            self._on_io_thread(self._on_outbox)
-        self._result(publication.done, timeout)
+            connection = self._connection
+            if connection is None:
+                connection = self._open()
+            elif connection.ended_at is not None:
+                if connection.was_ready:
+                    self._pauses = pauses()
+                connection = self._open(delay=connection.ended_at + next(self._pauses) - time.monotonic())
+            self._connection = connection
+            return connection
 
-    def request(self, method: Callable[[Channel, Callable[[Any], None]], object]) -> Any:
-        """Call a method of the channel that takes a callback; return what the broker answers."""
-        answer: Future[Any] = Future()
-        self._begin(answer, lambda: method(self._channel, partial(_settle, answer)))
-        return self._result(answer, CONNECT_TIMEOUT)
+    def _open(self, delay: float = 0) -> Connection:
+        return Connection(_Line(next(self._nodes)), self._topology, self._publish_timeout, delay)
 
-    def depth(self, queue: str) -> int:
-        """Return how many messages wait in a queue and are not handed out."""
-        declared = self.request(lambda channel, done: channel.queue_declare(queue, passive=True, callback=done))
-        return int(declared.method.message_count)
+    def subscribe(self, queue: str, prefetch: int) -> "_Consuming":
+        connection = self._open()
+        try:
+            connection.wait_until_ready(2 * CONNECT_TIMEOUT)
+            return _Consuming(connection, self, queue, prefetch)
+        except BrokerError:
+            connection.close()
+            raise
 
-    def call(self, method: Callable[[Channel], object]) -> None:
-        """Call a method of the channel that the broker does not answer."""
-        self.raise_if_ended()
-        self._on_io_thread(lambda: method(self._channel))
+    def store_dead_letters(self, rejections: Sequence[Rejection]) -> None:
+        """Store rejections among the dead letters, over the publishing connection.
+
+        A broker short of memory reads nothing more from a connection that publishes, so a
+        consumer that published over its own could not acknowledge any longer.
+        """
+        before = self._depth(self.dead_queue)
+        self._publish(self.dead_queue, [_refused(rejection) for rejection in rejections])
+        if self._depth(self.dead_queue) >= self._max_length:
+            self.note_dropped(before + len(rejections) - self._max_length, "it is full")
+
+    def publish_again(self, deliveries: Sequence[Delivery]) -> None:
+        """Publish what was delivered and not looked at once more, so that it is no redelivery."""
+        self._publish(self.queue, [_copy(delivery) for delivery in deliveries])
+
+    def _depth(self, queue: str) -> int:
+        connection = self._publisher()
+        connection.wait_until_ready(self._publish_timeout)
+        return connection.depth(queue)
+
+    def depths(self) -> Depths:
+        return Depths(self._depth(self.queue), self._depth(self.dead_queue))
+
+    def check(self) -> None:
+        if self.depths().waiting >= self._max_length:
+            raise BrokerUnavailable("RabbitMQ's queue is full")
+        self._publisher().raise_if_blocked()
+
+    def iterate_dead_letters(self, limit: int) -> Iterator[DeadLetter]:
+        with closing(self.subscribe(self.dead_queue, prefetch=limit)) as subscription:
+            left = min(limit, subscription.backlog)
+            while left > 0:
+                deliveries = subscription.receive(left, CONNECT_TIMEOUT)
+                if not deliveries and subscription.depth():
+                    raise BrokerUnavailable("RabbitMQ does not deliver the dead letters")
+                if not deliveries:
+                    break  # another reader holds the rest
+                yield from map(_dead_letter, deliveries)
+                left -= len(deliveries)
+
+    def purge_dead_letters(self) -> int:
+        with closing(self._open()) as connection:
+            connection.wait_until_ready(2 * CONNECT_TIMEOUT)
+            purged = connection.request(lambda channel, done: channel.queue_purge(self.dead_queue, callback=done))
+            return int(purged.method.message_count)
 
     def close(self) -> None:
-        """End the connection, after what was called before."""
-        self._closing.set()
-        if self._connection is not None:
-            self._on_io_thread(partial(self._on_end, BrokerUnavailable("the connection was closed")))
-        self._thread.join(CLOSE_TIMEOUT)
-
-    def _begin(self, future: "Future[Any]", callback: Callable[[], object]) -> None:
         with self._lock:
-            self.raise_if_ended()
-            self._requests.add(future)
-        self._on_io_thread(callback)
-
-    def _result(self, future: "Future[Any]", timeout: float) -> Any:
-        try:
-            return future.result(max(timeout, 0))
-        except TimeoutError:
-            raise BrokerUnavailable(f"RabbitMQ did not answer within {timeout:.1f} s") from None
-        finally:
-            self._requests.discard(future)
-
-    def _on_io_thread(self, callback: Callable[[], object]) -> None:
-        if self._connection is not None:
-            self._connection.ioloop.add_callback_threadsafe(partial(self._on_call, callback))
-
-    def _run(self, parameters: pika.URLParameters, delay: float) -> None:
-        self._closing.wait(max(delay, 0))
-        try:
-            self._connection = _Connection(parameters, self._on_open, self._on_lost, self._on_lost)
-            self._connection.ioloop.call_later(0, self._on_watch)
-            self._connection.ioloop.start()
-        except Exception as error:
-            logger.exception("the connection to RabbitMQ failed")
-            self._on_end(BrokerUnavailable(f"the connection to RabbitMQ failed: {error!r}"))
-        finally:
-            if self._connection is not None:
-                self._connection.ioloop.close()
-
-    def _on_call(self, callback: Callable[[], object]) -> None:
-        try:
-            callback()
-        except AMQPError as error:  # the channel closed before its turn came
-            self._on_lost(None, error)
-
-    def _on_watch(self) -> None:
-        """End a session from which nothing is to be hoped: a new one has the better chance."""
-        if (connection := self._connection) is None:
-            return
-        now = time.monotonic()
-        if connection.bytes_received != self._bytes_heard:
-            self._bytes_heard, self._heard_at = connection.bytes_received, now
-        oldest = next(iter(self._unconfirmed.values()), None)
-        if self._closing.is_set():
-            self._on_end(BrokerUnavailable("the connection was closed"))
-        elif now - self._heard_at > self._silence:
-            self._on_end(BrokerUnavailable("RabbitMQ is silent"), politely=False)
-        elif not self.was_ready and now - self._began > 2 * CONNECT_TIMEOUT:
-            self._on_end(BrokerUnavailable("RabbitMQ does not get the queues ready"))
-        elif oldest is not None and now - oldest.sent_at > self._patience and not self._blocked:
-            self._on_end(BrokerUnavailable("RabbitMQ does not confirm"))
-        elif now - self._refusing_since > REFUSAL_PATIENCE:
-            self._on_end(BrokerUnavailable(REFUSAL))
-        else:
-            connection.ioloop.call_later(WATCH_INTERVAL, self._on_watch)
-
-    def _on_open(self, connection: SelectConnection) -> None:
-        connection.add_on_connection_blocked_callback(self._on_blocked)
-        connection.add_on_connection_unblocked_callback(self._on_unblocked)
-        connection.channel(on_open_callback=self._on_channel)
-
-    def _on_channel(self, channel: Channel) -> None:
-        self._channel = channel
-        channel.add_on_close_callback(self._on_lost)
-        channel.add_on_cancel_callback(self._on_cancel)
-        channel.add_on_return_callback(self._on_return)
-        steps: list[Callable[..., object]] = [partial(channel.confirm_delivery, self._on_confirm)]
-        for name, arguments in self._topology.items():
-            steps.append(partial(channel.queue_declare, name, durable=True, arguments=arguments))
-        if self._consume is not None:
-            steps.append(partial(channel.basic_qos, prefetch_count=self._prefetch))
-            steps.append(partial(channel.basic_consume, self._consume, self._on_message))
-        self._on_step(iter(steps), None)
-
-    def _on_step(self, steps: Iterator[Callable[..., object]], answer: Any) -> None:
-        """Take the next step of the set-up when the last one was answered."""
-        if answer is not None and isinstance(answer.method, Queue.DeclareOk):
-            self.backlogs[answer.method.queue] = answer.method.message_count
-        if step := next(steps, None):
-            step(callback=partial(self._on_step, steps))
-        else:
-            self.was_ready = True
-            _settle(self._ready, None)
-
-    def _on_outbox(self) -> None:
-        """Publish together what any threads have handed over by now."""
-        with self._lock:
-            publications, self._outbox = self._outbox, []
-        if self._connection is not None:
-            with self._connection.in_one_piece():
-                for publication in publications:
-                    self._on_publish(publication)
-
-    def _on_publish(self, publication: Publication) -> None:
-        publication.sent_at = time.monotonic()
-        for body, properties in publication.messages:
-            self._last_tag += 1
-            self._unconfirmed[self._last_tag] = publication
-            self._channel.basic_publish("", publication.queue, body, properties, mandatory=True)
-
-    def _on_confirm(self, frame: Any) -> None:
-        last, multiple = frame.method.delivery_tag, frame.method.multiple
-        if isinstance(frame.method, Basic.Ack):
-            self._refusing_since = math.inf
-        elif self._refusing_since == math.inf:
-            self._refusing_since = time.monotonic()
-        # Tags grow, and a dict keeps its order: what `multiple` covers comes first.
-        tags = list(takewhile(lambda tag: tag <= last, self._unconfirmed)) if multiple else [last]
-        for publication in map(self._unconfirmed.pop, tags):
-            publication.unconfirmed -= 1
-            if isinstance(frame.method, Basic.Nack):
-                _settle(publication.done, BrokerUnavailable(REFUSAL))
-            elif not publication.unconfirmed:
-                _settle(publication.done, None)
-
-    def _on_return(self, *_returned: object) -> None:
-        # Comes before the confirm of the same message. A new connection declares the queue again.
-        self._on_end(BrokerUnavailable("RabbitMQ has no such queue any more"))
-
-    def _on_message(self, _channel: Channel, method: Basic.Deliver, properties: BasicProperties, body: bytes) -> None:
-        self.inbox.put(
-            Delivery(body, method.delivery_tag, method.redelivered, _sent_at(properties), properties.headers)
-        )
-
-    def _on_cancel(self, _frame: object) -> None:
-        self._on_end(BrokerUnavailable("RabbitMQ cancelled the consumer: its queue was deleted or moved"))
-
-    def _on_blocked(self, *_blocked: object) -> None:
-        self._blocked = True
-        for publication in self._unconfirmed.values():  # they may be confirmed when nobody waits any longer
-            _settle(publication.done, BrokerUnavailable(BLOCKED))
-
-    def _on_unblocked(self, *_unblocked: object) -> None:
-        self._blocked = False
-
-    def _on_lost(self, _source: object, reason: BaseException) -> None:
-        self._on_end(_explain(reason, self.was_ready))
-
-    def _on_end(self, error: BrokerError, politely: bool = True) -> None:
-        """End the session, once: nobody waits for it any longer, and its connection closes."""
-        with self._lock:
-            if self._error is None:
-                self._error, self.ended_at = error, time.monotonic()
-            waiting = [self._ready, *self._requests]
-        for future in waiting:
-            _settle(future, self._error)
-        connection = self._connection
-        if connection is None:
-            return
-        if connection.is_closed:
-            connection.ioloop.stop()
-        elif not politely:
-            self._on_hang()
-        elif not connection.is_closing:
+            connection, self._connection = self._connection, None
+        if connection is not None:
             connection.close()
-            connection.ioloop.call_later(CLOSE_TIMEOUT, self._on_hang)
-
-    def _on_hang(self) -> None:
-        """Close the socket of a connection whose other end does not answer. Pika has no public way."""
-        if self._connection is not None and not self._connection.is_closed:
-            self._connection._terminate_stream(AMQPHeartbeatTimeout())
 
 
-def _settle(future: "Future[Any]", outcome: object) -> None:
-    """Give a future its result, or the error that it is, unless it has one already."""
-    if future.done():
-        return
-    if isinstance(outcome, BrokerError):
-        future.set_exception(outcome)
-    else:
-        future.set_result(outcome)
+class _Consuming(Subscription):
+    """A consumer's connection. Its tags die with it: another connection means another subscription."""
+
+    def __init__(self, connection: Connection, client: RabbitMQClient, queue: str, prefetch: int) -> None:
+        self._connection = connection
+        self._client = client
+        self._queue = queue
+        self._waiting: deque[Delivery] = deque()  # out of the inbox before anybody asked for them
+        self._unacknowledged = 0  # without those
+        self._tags = map(str, count())
+        self.backlog = connection.depths[queue]
+        self._consume(prefetch)
+
+    def _consume(self, prefetch: int) -> None:
+        self._prefetch = min(prefetch, MAX_PREFETCH)
+        self._tag = next(self._tags)
+        self._connection.consume(self._queue, self._tag, self._prefetch)
+
+    def receive(self, limit: int, timeout: float) -> list[Delivery]:
+        deliveries: list[Delivery] = []
+        self._connection.raise_if_ended()
+        size = 0
+        with suppress(Empty):
+            while len(deliveries) < limit and size < limit * MESSAGE_BYTES:
+                deliveries.append(self._next(0 if deliveries else timeout))
+                size += len(deliveries[-1].body)
+        if not deliveries:
+            self._connection.raise_if_ended()  # it did so while we waited
+        self._unacknowledged += len(deliveries)
+        return deliveries
+
+    def _next(self, timeout: float) -> Delivery:
+        if self._waiting:
+            return self._waiting.popleft()
+        inbox = self._connection.inbox
+        return inbox.get(timeout=timeout) if timeout else inbox.get_nowait()
+
+    def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
+        tag = deliveries[-1].tag
+        self._connection.call(lambda channel: channel.basic_ack(tag, multiple=True))
+        self._unacknowledged -= len(deliveries)
+
+    def dead_letter(self, rejections: Sequence[Rejection]) -> None:
+        self._client.store_dead_letters(rejections)
+
+    def widen(self, prefetch: int) -> None:
+        # A prefetch is a consumer's, from its beginning.
+        self._cancel()
+        self._consume(prefetch)
+
+    def cancel(self) -> list[Delivery]:
+        self._cancel()
+        return list(self._waiting)
+
+    def _cancel(self) -> None:
+        """Take what is on its way, then cancel: pika sends back what still comes then, as a redelivery."""
+        inbox = self._connection.inbox
+        with suppress(Empty):
+            while self._unacknowledged + len(self._waiting) < self._prefetch:
+                self._waiting.append(inbox.get(timeout=QUIET))
+        self._connection.cancel(self._tag)
+        with suppress(Empty):
+            while True:
+                self._waiting.append(inbox.get_nowait())
+
+    def give_back(self, deliveries: Sequence[Delivery]) -> None:
+        self._client.publish_again(deliveries)
+        for delivery in deliveries:
+            self._connection.call(methodcaller("basic_ack", delivery.tag))
+
+    def keep(self, deliveries: Sequence[Delivery]) -> None:
+        """Nothing to do: they are held as long as the connection."""
+
+    def depth(self) -> int:
+        return self._connection.depth(self._queue)
+
+    def close(self) -> None:
+        self._connection.close()
 
 
-def persistent(sent_at: float, headers: Mapping[str, Any] | None = None) -> BasicProperties:
+class _Line:
+    """pika's side of a connection. It tells pika where to connect, and how to read what comes."""
+
+    def __init__(self, parameters: pika.URLParameters) -> None:
+        self.heartbeat: float = parameters.heartbeat
+        self._parameters = parameters
+        self._services = _Services(IOLoop())
+
+    def open(self, on_open: Callable[..., object], on_lost: Callable[..., object]) -> SelectConnection:
+        return SelectConnection(self._parameters, on_open, on_lost, on_lost, custom_ioloop=self._services)
+
+    def shut(self) -> None:
+        self._services.shut()
+
+    def close(self) -> None:
+        self._services.close()
+
+    def explain(self, reason: BaseException, was_ready: bool) -> BrokerError:
+        if isinstance(reason, ChannelClosedByBroker) and reason.reply_code == PRECONDITION_FAILED and not was_ready:
+            return BrokerMisconfigured(
+                f"RabbitMQ has a queue of this name with other properties ({reason.reply_text}). Delete it once it is "
+                "empty, or set BROKER_QUEUE to another name"
+            )
+        probably_refused = isinstance(reason, (ProbableAuthenticationError, ProbableAccessDeniedError))
+        # Pika takes any end in the middle of the handshake for a refusal, also a broker that was killed then.
+        if isinstance(reason, AuthenticationError) or (probably_refused and REFUSED.search(str(reason))):
+            return BrokerMisconfigured("RabbitMQ refuses the user, the password or the virtual host of BROKER_URL")
+        return BrokerUnavailable(f"RabbitMQ is not available: {_root(reason)}")
+
+
+class _Services(SelectorIOServicesAdapter):  # type: ignore[misc]  # pika declares no types
+    """pika's I/O services, which keep a second handle of the socket: pika itself waits for an answer to close it."""
+
+    _socket: socket.socket | None = None
+
+    def create_streaming_connection(
+        self, protocol_factory: Any, sock: socket.socket, *rest: Any, **options: Any
+    ) -> Any:
+        self._forget()
+        self._socket = sock.dup()
+        return super().create_streaming_connection(protocol_factory, sock, *rest, **options)
+
+    def shut(self) -> None:
+        if self._socket is not None:
+            with suppress(OSError):  # it is shut already
+                self._socket.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        self._forget()
+        super().close()
+
+    def _forget(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+
+
+class _Properties(BasicProperties):  # type: ignore[misc]
+    """The properties of a message, whatever its producer wrote there: what cannot be read is left out.
+
+    pika ends the connection over it, and the same message would come again with each next one.
+    """
+
+    def decode(self, encoded: bytes, offset: int = 0) -> BasicProperties:
+        try:
+            return super().decode(encoded, offset)
+        except Exception as error:  # pika lets through what struct, datetime, decimal and the like raise
+            logger.warning("a message has properties that cannot be read: %s", describe(error))
+            self.headers = self.timestamp = None
+            return self
+
+
+spec.props[BasicProperties.INDEX] = _Properties  # pika's table of the classes that it reads properties with
+
+
+def _dead_letter(delivery: Delivery) -> DeadLetter:
+    headers = delivery.headers or {}
+    reason = headers.get(REASON) or f"given up by RabbitMQ: {headers.get('x-first-death-reason', 'unknown')}"
+    first_seen = datetime.fromtimestamp(delivery.sent_at, UTC) if delivery.sent_at else None
+    return DeadLetter(delivery.body, str(reason), first_seen)
+
+
+def _refused(rejection: Rejection) -> Outgoing:
+    delivery, reason, body = rejection
+    return body, _persistent(delivery.sent_at or time.time(), {**_kept_headers(delivery), REASON: reason})
+
+
+def _copy(delivery: Delivery) -> Outgoing:
+    return delivery.body, _persistent(delivery.sent_at or time.time(), _kept_headers(delivery))
+
+
+def _kept_headers(delivery: Delivery) -> dict[str, str]:
+    """Return the headers that can be sent once more: a producer of somebody else's can write what pika cannot."""
+    headers = (delivery.headers or {}).items()
+    return {
+        name: text
+        for name, text in headers
+        if isinstance(name, str) and isinstance(text, str) and len(text) < MAX_HEADER
+    }
+
+
+def _persistent(sent_at: float, headers: Mapping[str, Any] | None = None) -> BasicProperties:
     """Return the properties of a message that survives a restart, first published at `sent_at`, in epoch seconds."""
     headers = {**(headers or {}), SENT_AT: int(1000 * sent_at)}
     return BasicProperties(delivery_mode=2, timestamp=int(sent_at), headers=headers)
 
 
-def _sent_at(properties: BasicProperties) -> float | None:
-    """Return when a message was published, in epoch seconds: by the header, else by the property of whole seconds."""
-    milliseconds = (properties.headers or {}).get(SENT_AT)
-    if isinstance(milliseconds, int) and 0 <= milliseconds < LATEST_MS:
-        return milliseconds / 1000
-    return cast("float | None", properties.timestamp)
-
-
-def parameters(url: str) -> pika.URLParameters:
+def _parameters(url: str) -> pika.URLParameters:
     """Read one node's URL; what it says in its query goes before our defaults."""
     try:
         parameters = pika.URLParameters(url)
-    except (ValueError, TypeError, KeyError) as error:
-        raise BrokerMisconfigured(f"BROKER_URL is no AMQP URL: {error}") from None
+    except (ValueError, TypeError, KeyError):  # says parts of the URL, so perhaps of the password
+        raise BrokerMisconfigured(
+            "BROKER_URL is no AMQP URL: look at the port, and percent-encode special characters of the password"
+        ) from None
     if "heartbeat=" not in url:
         parameters.heartbeat = HEARTBEAT
     parameters.socket_timeout = parameters.stack_timeout = CONNECT_TIMEOUT
     parameters.client_properties = {"connection_name": "watch-time"}
     return parameters
-
-
-def _explain(reason: BaseException, was_ready: bool) -> BrokerError:
-    """Say what pika's error means to whoever set this up."""
-    if isinstance(reason, ChannelClosedByBroker) and reason.reply_code == PRECONDITION_FAILED and not was_ready:
-        return BrokerMisconfigured(
-            f"RabbitMQ has a queue of this name with other properties ({reason.reply_text}). Delete it once it is "
-            "empty, or set BROKER_QUEUE to another name"
-        )
-    probably_refused = isinstance(reason, (ProbableAuthenticationError, ProbableAccessDeniedError))
-    # Pika takes any end in the middle of the handshake for a refusal, also a broker that was killed then.
-    if isinstance(reason, AuthenticationError) or (probably_refused and REFUSED.search(str(reason))):
-        return BrokerMisconfigured("RabbitMQ refuses the user, the password or the virtual host of BROKER_URL")
-    return BrokerUnavailable(f"RabbitMQ is not available: {_root(reason)}")
 
 
 def _root(error: BaseException) -> BaseException:

@@ -90,6 +90,7 @@ TEMPLATES = [
 BROKER_URL = env.broker_url("BROKER_URL", "database://")
 BROKER_QUEUE = env.queue_name("BROKER_QUEUE", "watch-time.events")
 BROKER_MAX_LENGTH = env.integer("BROKER_MAX_LENGTH", 5_000_000, 1, 1_000_000_000)
+DEAD_LETTER_DAYS = env.integer("DEAD_LETTER_DAYS", 30, 1, 3_650)
 PUBLISH_TIMEOUT = env.number("PUBLISH_TIMEOUT", 5, 0.1, 300)
 CONSUMER_BATCH_SIZE = env.integer("CONSUMER_BATCH_SIZE", 1000, 1, 10_000)  # AMQP prefetches at most 65,535, in batches
 CONSUMER_LINGER_MS = env.integer("CONSUMER_LINGER_MS", 50, 0, 5_000)

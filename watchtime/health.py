@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from django.db import DEFAULT_DB_ALIAS, connection, connections
-from django.db.migrations.executor import MigrationExecutor
+from django.db import connection, connections
 
 from broker import Depths, default_broker
+from watchtime.migrated import how_to_migrate, unapplied_migrations
 
 DEADLINE = 1.5  # seconds that a check may take; a probe gives up after two
 FRESH = 1.0  # seconds that a result is good for: no crowd of probes burdens the database
@@ -80,11 +80,8 @@ def _database() -> None:
 
 
 def _migrations() -> None:
-    executor = MigrationExecutor(connections[DEFAULT_DB_ALIAS])
-    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    if plan:
-        names = ", ".join(f"{migration.app_label}.{migration.name}" for migration, _ in plan)
-        raise RuntimeError(f"run manage.py migrate; not applied: {names}")
+    if missing := unapplied_migrations():
+        raise RuntimeError(how_to_migrate(missing))
 
 
 def _broker() -> None:

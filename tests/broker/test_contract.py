@@ -11,7 +11,7 @@ import pytest
 from django.test import override_settings
 
 from broker import Broker, BrokerMisconfigured, Delivery, Rejection, Subscription, TryAgain, default_broker, open_broker
-from broker import database as database_module
+from broker.database import DatabaseBroker
 from broker.headers import message_headers
 from tests import services
 from tests.processes import wait_for
@@ -20,13 +20,12 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(params=["database", "rabbitmq"])
-def broker(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Broker]:
+def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
     if request.param == "database":
-        monkeypatch.setattr(database_module, "LEASE", timedelta(milliseconds=300))
-        url, queue = "database://", "contract.events"
+        opened: Broker = DatabaseBroker("contract.events", lease=0.3)
     else:
-        url, queue = services.RABBITMQ_URL, request.getfixturevalue("rabbitmq_queue")
-    with closing(open_broker(url, queue)) as opened:
+        opened = open_broker(services.RABBITMQ_URL, request.getfixturevalue("rabbitmq_queue"))
+    with closing(opened):
         yield opened
 
 

@@ -18,7 +18,7 @@ class Disk:
         self.let = threading.Semaphore(0)
         self.failure: Exception | None = None
 
-    def write(self, messages: Sequence[bytes]) -> None:
+    def write(self, messages: Sequence[bytes], _timeout: float) -> None:
         self.groups.append([*messages])
         assert self.let.acquire(timeout=10)
         if self.failure is not None:
@@ -27,9 +27,9 @@ class Disk:
 
 def store_from_threads(commit: GroupCommit, disk: Disk, pool: ThreadPoolExecutor) -> list["Future[None]"]:
     """Have one thread write, and three others come meanwhile."""
-    first = pool.submit(commit.store, [b"first"])
+    first = pool.submit(commit.store, [b"first"], 10)
     wait_for(lambda: disk.groups == [[b"first"]], 5, "the first is being written")
-    others = [pool.submit(commit.store, [b"%d" % number]) for number in range(3)]
+    others = [pool.submit(commit.store, [b"%d" % number], 10) for number in range(3)]
     wait_for(lambda: len(commit._waiting) == 3, 5, "the others wait")
     return [first, *others]
 
@@ -60,14 +60,14 @@ def test_a_failure_is_everyones_and_the_next_one_writes_again() -> None:
                 turn.result(10)
     disk.failure = None
     disk.let.release(1)
-    commit.store([b"again"])
+    commit.store([b"again"], 10)
     assert disk.groups == [[b"first"], [b"again"]]
 
 
 def test_nothing_is_written_twice_or_left_out_under_load() -> None:
     written: list[bytes] = []
-    commit = GroupCommit(written.extend)
+    commit = GroupCommit(lambda messages, _timeout: written.extend(messages))
     messages = [b"%d" % number for number in range(5_000)]
     with ThreadPoolExecutor(16) as pool:
-        list(pool.map(lambda message: commit.store([message]), messages))
+        list(pool.map(lambda message: commit.store([message], 10), messages))
     assert sorted(written) == sorted(messages)

@@ -11,8 +11,8 @@ import pika
 import pytest
 
 from broker import Subscription
-from broker.client import RabbitMQClient
 from broker.errors import BrokerError, BrokerMisconfigured, BrokerUnavailable
+from broker.rabbitmq import RabbitMQClient
 from broker.topology import DELIVERY_LIMIT
 from tests import services
 from tests.faults.proxy import Proxy
@@ -49,16 +49,6 @@ def test_messages_are_persistent_in_durable_quorum_queues(broker: RabbitMQClient
             channel.queue_declare(name, durable=True, arguments=dict(arguments))
         _, properties, body = channel.basic_get(broker.queue, auto_ack=True)
     assert (properties.delivery_mode, body) == (pika.DeliveryMode.Persistent.value, b"one")
-
-
-def test_messages_of_a_batch_are_sent_in_one_piece(broker: RabbitMQClient) -> None:
-    broker.publish([b"the first connects"])
-    assert broker._session is not None
-    connection = broker._session._connection
-    before = connection.frames_sent
-    broker.publish([b"%d" % n for n in range(300)])
-    assert connection.frames_sent - before <= 3, "the batch, and perhaps heartbeats"
-    assert depth(broker.queue) == 301
 
 
 def test_any_number_of_threads_publish_at_once(broker: RabbitMQClient) -> None:
@@ -231,11 +221,11 @@ def test_a_silent_broker_is_given_up(rabbitmq_queue: str, proxy: Proxy) -> None:
 
 def test_a_caller_in_a_hurry_does_not_end_the_connection_of_all_others(broker: RabbitMQClient) -> None:
     broker.publish([b"1"])
-    session = broker._publisher()
+    connection = broker._publisher()
     with pytest.raises(BrokerUnavailable, match="did not answer"):
-        session.publish(broker.queue, [(b"2", pika.BasicProperties(delivery_mode=2))], timeout=0)
+        connection.publish(broker.queue, [(b"2", pika.BasicProperties(delivery_mode=2))], timeout=0)
     broker.publish([b"3"])
-    assert broker._publisher() is session
+    assert broker._publisher() is connection
 
 
 def test_closing_while_it_waits_to_connect_again_leaves_nothing_behind(rabbitmq_queue: str) -> None:
@@ -243,8 +233,8 @@ def test_closing_while_it_waits_to_connect_again_leaves_nothing_behind(rabbitmq_
     for _ in range(3):
         with pytest.raises(BrokerUnavailable):
             broker.publish([b"x"])
-    session = broker._publisher()  # waits for its turn
+    connection = broker._publisher()  # waits for its turn
     began = time.monotonic()
     broker.close()
     assert time.monotonic() - began < 1
-    assert not session._thread.is_alive()
+    assert not connection._thread.is_alive()

@@ -73,12 +73,12 @@ def test_an_answer_is_kept_for_a_moment(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_a_migration_that_is_not_applied_is_named() -> None:
     recorder = MigrationRecorder(connection)
-    recorder.record_unapplied("broker", "0002_message_headers")
+    recorder.record_unapplied("broker", "0003_bounds_and_partial_indexes")
     try:
         error = outcomes()["migrations"].error
     finally:
-        recorder.record_applied("broker", "0002_message_headers")
-    assert error == "run manage.py migrate; not applied: broker.0002_message_headers"
+        recorder.record_applied("broker", "0003_bounds_and_partial_indexes")
+    assert error == "run manage.py migrate; not applied: broker.0003_bounds_and_partial_indexes"
 
 
 def test_a_migration_of_a_later_release_is_no_fault() -> None:

@@ -10,9 +10,11 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import Error
 
-from broker import BrokerError, Subscription, default_broker
+from broker import BrokerError, Subscription, default_broker, describe, pauses
 from watchtime.ingest import IngestHandler
+from watchtime.migrated import how_to_migrate, unapplied_migrations
 from watchtime.monitoring import Monitor, Progress, serve_monitor
 from watchtime.observed import ObservedIngest
 from watchtime.postgresql.base import DatabaseWrapper
@@ -35,6 +37,7 @@ class Command(BaseCommand):
         logger.info("consuming %s", settings.BROKER_QUEUE)
         try:
             with _monitoring(progress), closing(ConsumerReport(ingest)) as report:
+                _await_database(stop)
 
                 def tell(subscription: Subscription) -> None:
                     progress.beat()
@@ -46,6 +49,7 @@ class Command(BaseCommand):
                     linger=settings.CONSUMER_LINGER_MS / 1000,
                     stop=stop,
                     report=tell,
+                    repeatable=ingest.repeatable,
                 )
         except BrokerError as error:
             raise CommandError(str(error)) from error
@@ -66,6 +70,19 @@ def _monitoring(progress: Progress) -> Iterator[None]:
         yield
     finally:
         stop()
+
+
+def _await_database(stop: threading.Event) -> None:
+    """Return when the database answers, or it is time to stop. Raises CommandError when migrations are missing."""
+    for pause in pauses():
+        try:
+            if missing := unapplied_migrations():
+                raise CommandError(how_to_migrate(missing))
+            return
+        except Error as error:
+            logger.warning("the database is not available: %s; trying again", describe(error))
+        if stop.wait(pause):
+            return
 
 
 def _stop_on_signals(stop: threading.Event) -> None:

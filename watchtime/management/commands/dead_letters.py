@@ -1,11 +1,12 @@
 """`manage.py dead_letters`: what was refused, and why."""
 
+import argparse
 import json
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from broker import BrokerError, DeadLetter, default_broker
+from broker import MAX_PREFETCH, Broker, BrokerError, DeadLetter, default_broker
 
 DEFAULT_LIMIT = 100
 
@@ -16,22 +17,47 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)
         listing = actions.add_parser("list", help="show the oldest ones and leave them")
-        listing.add_argument("--limit", type=int, default=DEFAULT_LIMIT, help="how many, %(default)s by default")
-        actions.add_parser("replay", help="publish every one again; what has an id is counted once")
-        actions.add_parser("purge", help="delete every one")
+        listing.add_argument(
+            "--limit", type=_limit, default=DEFAULT_LIMIT, help=f"how many, 1 to {MAX_PREFETCH}; %(default)s by default"
+        )
+        actions.add_parser("replay", help="publish every one again; what was counted before is not counted twice")
+        purge = actions.add_parser("purge", help="delete every one")
+        purge.add_argument("--yes", action="store_true", help="really delete them")
 
-    def handle(self, *, action: str, limit: int = DEFAULT_LIMIT, **_options: Any) -> None:
+    def handle(self, *, action: str, limit: int = DEFAULT_LIMIT, yes: bool = False, **_options: Any) -> None:
         broker = default_broker()
         try:
             if action == "list":
-                for letter in broker.list_dead_letters(limit):
-                    self.stdout.write(_line(letter))
+                self._list(broker, limit)
             elif action == "replay":
                 self.stdout.write(f"Replayed {broker.replay_dead_letters()} dead letters.")
             else:
-                self.stdout.write(f"Purged {broker.purge_dead_letters()} dead letters.")
+                self._purge(broker, yes)
         except BrokerError as error:
             raise CommandError(str(error)) from error
+
+    def _list(self, broker: Broker, limit: int) -> None:
+        shown = 0
+        try:
+            for letter in broker.iterate_dead_letters(limit):
+                self.stdout.write(_line(letter))
+                shown += 1
+        except BrokerError as error:
+            raise CommandError(f"{error}; {shown} dead letters are shown, more may be there") from error
+
+    def _purge(self, broker: Broker, yes: bool) -> None:
+        if not yes:
+            raise CommandError(
+                f"there are {broker.depths().dead} dead letters: `dead_letters purge --yes` deletes every one for good"
+            )
+        self.stdout.write(f"Purged {broker.purge_dead_letters()} dead letters.")
+
+
+def _limit(text: str) -> int:
+    """Read a number of dead letters. Raises ArgumentTypeError when it is none that a broker can hand over."""
+    if not (text.isascii() and text.isdigit() and len(text) < 9 and 1 <= int(text) <= MAX_PREFETCH):
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1 to {MAX_PREFETCH}")
+    return int(text)
 
 
 def _line(letter: DeadLetter) -> str:
