@@ -8,14 +8,16 @@ import hashlib
 import re
 import unicodedata
 
-from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.utils.text import slugify
+from pydantic import TypeAdapter, ValidationError
 
+from watchtime.events import INVISIBLE_LETTERS, NewUsername
 from watchtime.importers.errors import LeftOut
 from watchtime.models import MAX_SLUG_LENGTH, MAX_USERNAME_LENGTH
 
 HASH_LENGTH = 12  # hexadecimal digits, 48 bits
-_USERNAME = re.compile(UnicodeUsernameValidator.regex)
+_USERNAME = TypeAdapter(NewUsername)
+_NOT_IN_USERNAMES = re.compile(rf"(?:[^\w.@+-]|[{''.join(INVISIBLE_LETTERS)}])+")
 _UNUSABLE = re.compile("[\0\ud800-\udfff]")  # what no database stores
 _PLAIN_TITLE = re.compile(r"(?:[A-Z][a-z]*|[0-9]+)(?: (?:[A-Z][a-z]*|[0-9]+))*")
 _MADE_USERNAME = re.compile(rf".*\+[0-9a-f]{{{HASH_LENGTH}}}")
@@ -32,14 +34,23 @@ def clean(text: str) -> str:
 def username_of(name: str) -> str:
     """Return the viewer's username for a name of the source.
 
-    A valid username stays as it is, unless it ends as one made here does. In any other each
-    run of characters that a username cannot have becomes `_`, and `+` and the hash follow.
+    What the event contract takes stays as it is, unless it ends as a name made here does. In any
+    other each run of characters that a username cannot have becomes `_`, and `+` and the hash follow.
     """
     name = clean(name)
-    if _USERNAME.fullmatch(name) and len(name) <= MAX_USERNAME_LENGTH and not _MADE_USERNAME.fullmatch(name):
+    if _is_username(name) and not _MADE_USERNAME.fullmatch(name):
         return name
-    readable = re.sub(r"[^\w.@+-]+", "_", name)[: MAX_USERNAME_LENGTH - HASH_LENGTH - 1]
+    readable = _NOT_IN_USERNAMES.sub("_", unicodedata.normalize("NFKC", name))
+    readable = readable[: MAX_USERNAME_LENGTH - HASH_LENGTH - 1]
     return f"{readable}+{_hash(name)}"
+
+
+def _is_username(name: str) -> bool:
+    try:
+        _USERNAME.validate_python(name)
+    except ValidationError:
+        return False
+    return True
 
 
 def slug_of(title: str, identity: str | None = None) -> str:

@@ -35,6 +35,11 @@ def test_a_valid_username_stays(name: str) -> None:
     assert username_of(name) == name
 
 
+def test_a_name_that_looks_like_another_is_told_from_it() -> None:
+    assert username_of("\uff41\uff4e\uff4e\uff41").startswith("anna+")
+    assert username_of("anna\u3164").startswith("anna_+")
+
+
 def test_what_was_made_of_one_name_is_not_another_viewers() -> None:
     made = username_of("Anna Maria")
     assert re.fullmatch(r"Anna_Maria\+[0-9a-f]{12}", made)
