@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from broker import BrokerUnavailable, default_broker
+from broker import BrokerMisconfigured, BrokerUnavailable, default_broker
 from tests.factories import event
 from tests.processes import environment, manage, wait_for
 from tests.services import ROOT
@@ -175,6 +175,18 @@ def test_a_broker_that_is_away_leaves_in_doubt_what_was_in_hand(
         "RabbitMQ is away; 0 events are published; lines 1 to 100 may be, too, "
         "of which 100 have no id and would count again if they are; go on with --from-line 1"
     )
+
+
+def test_a_broker_that_refuses_everything_leaves_nothing_in_doubt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_arguments: Any, **_options: Any) -> None:
+        raise BrokerMisconfigured("wrong password")
+
+    monkeypatch.setattr(default_broker(), "publish", refuse)
+    file = tmp_path / "events.jsonl"
+    file.write_bytes(NO_IDS)
+    assert run(file)[2] == "wrong password; 0 events are published; go on with --from-line 1"
 
 
 def test_ids_made_of_the_line_make_a_repeat_harmless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

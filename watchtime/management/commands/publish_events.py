@@ -14,6 +14,7 @@ from uuid import UUID, uuid5
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser, OutputWrapper
 
+from broker import BrokerMisconfigured
 from watchtime.events import FieldError, InvalidEvent, PublishFailed, WatchEvent, publish
 from watchtime.lines import LONGEST_LINE, STDIN, Unreadable, numbered_lines, open_input
 
@@ -57,6 +58,8 @@ class Command(BaseCommand):
         except Unreadable as error:
             raise CommandError(f"cannot read {file}: {error}; {run.so_far()}") from error
         except PublishFailed as error:
+            if isinstance(error.__cause__, BrokerMisconfigured):
+                run.in_hand = ()  # it refused before anything was sent
             raise CommandError(f"{error}; {run.so_far()}") from error
         except KeyboardInterrupt:
             raise CommandError(f"stopped; {run.so_far()}", returncode=128 + signal.SIGINT) from None
