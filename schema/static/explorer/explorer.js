@@ -63,7 +63,13 @@ query Totals($username: String!, $slug: String!) {
   },
 ];
 
-const send = window.GraphiQL && GraphiQL.createFetcher({ url: window.location.pathname });
+// Django's token against requests of other sites; the session of whoever is logged in needs it.
+const [, csrfToken] = document.cookie.match(/(?:^|; )csrftoken=([^;]*)/) ?? [];
+
+const send = window.GraphiQL && GraphiQL.createFetcher({
+  url: window.location.pathname,
+  headers: csrfToken ? { "X-CSRFToken": csrfToken } : {},
+});
 
 // For a moment after a change of tab or text, GraphiQL still names the operation of before.
 function sendWithoutStaleName(request, options) {
