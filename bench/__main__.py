@@ -5,6 +5,7 @@ import importlib
 import os
 import signal
 import sys
+from pathlib import Path
 
 from bench.report import Row, print_table, progress
 
@@ -18,7 +19,7 @@ BENCHMARKS = (
     "memory",
     "embedded",
     "graphql",
-    "dearest",
+    "costliest",
 )
 
 
@@ -31,6 +32,7 @@ def main() -> None:
         default=float(os.environ.get("BENCH_SCALE", "1")),
         help="how much of the full work: 0.1 takes two minutes, 1 (the default, or BENCH_SCALE) all of it",
     )
+    parser.add_argument("--against", type=Path, metavar="PATH", help="another checkout, which graphql measures, too")
     options = parser.parse_args()
     if unknown := set(options.names) - set(BENCHMARKS):
         parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
@@ -39,7 +41,8 @@ def main() -> None:
     try:
         for name in options.names or BENCHMARKS:
             progress(name)
-            rows += importlib.import_module(f"bench.{name}").run(options.scale)
+            more = {"against": options.against} if name == "graphql" and options.against else {}
+            rows += importlib.import_module(f"bench.{name}").run(options.scale, **more)
     finally:
         print_table(rows)  # also what was found before one failed or somebody stopped it
 

@@ -1,4 +1,4 @@
-"""The service's URLs, and a view that returns the bytes it is told to: what the server and Django cost alone."""
+"""The service's URLs, and beside them the peer, and a view that returns the bytes it is told to."""
 
 import base64
 
@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 
+from bench.peer import view as peer
 from project.urls import urlpatterns as service
 
 
@@ -14,4 +15,4 @@ def bare(request: HttpRequest, answer: str) -> HttpResponse:
     return HttpResponse(base64.urlsafe_b64decode(answer), content_type="application/json; charset=utf-8")
 
 
-urlpatterns = [path("bare/<str:answer>", bare), *service]
+urlpatterns = [path("bare/<str:answer>", bare), path("peer/", peer), *service]

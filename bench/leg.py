@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pkgutil import resolve_name
 from typing import Any
 
-from bench.service import ROOT, Service
+from bench.service import Service
 
 STOP_TIMEOUT = 10.0
 
@@ -23,7 +23,7 @@ class Leg:
     def __init__(self, service: Service, function: str) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "bench.leg", function],
-            cwd=ROOT,
+            cwd=service.root,
             env=service.environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -27,6 +27,7 @@ class Service:
     database_url: str
     broker_url: str
     queue: str
+    root: Path = ROOT  # the checkout that is measured
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -41,12 +42,13 @@ class Service:
             "BROKER_URL": self.broker_url,
             "BROKER_QUEUE": self.queue,
             "LOG_LEVEL": "WARNING",
+            "ALLOW_ANONYMOUS": "true",
         }
 
     def manage(self, *command: str) -> None:
         """Run a command of the service. What it says goes to standard error: the table stands alone."""
         subprocess.run(
-            [sys.executable, "manage.py", *command], cwd=ROOT, env=self.environment, stdout=sys.stderr, check=True
+            [sys.executable, "manage.py", *command], cwd=self.root, env=self.environment, stdout=sys.stderr, check=True
         )
 
     def execute(self, *statements: str) -> None:
@@ -61,12 +63,12 @@ class Service:
 
 
 @contextmanager
-def on_servers() -> Iterator[Service]:
-    """Give a service on PostgreSQL and RabbitMQ."""
+def on_servers(root: Path = ROOT) -> Iterator[Service]:
+    """Give a service on PostgreSQL and RabbitMQ, of this checkout or another."""
     name = f"bench_{secrets.token_hex(6)}"
     with psycopg.connect(POSTGRESQL_URL, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
-    service = Service(urlsplit(POSTGRESQL_URL)._replace(path=f"/{name}").geturl(), RABBITMQ_URL, f"{name}.events")
+    service = Service(urlsplit(POSTGRESQL_URL)._replace(path=f"/{name}").geturl(), RABBITMQ_URL, f"{name}.events", root)
     try:
         service.manage("migrate", "--verbosity", "0")
         yield service

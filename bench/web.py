@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.service import ROOT, Service
+from bench.service import Service
 
 CLIENTS = 8
 TICK = os.sysconf("SC_CLK_TCK")
@@ -94,14 +94,14 @@ def post(path: str, body: bytes) -> bytes:
 
 
 @contextmanager
-def serving(service: Service) -> Iterator[Server]:
-    """Give the web server, with one worker."""
+def serving(service: Service, **settings: str) -> Iterator[Server]:
+    """Give the web server, with one worker unless the settings say otherwise."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
-    settings = {"DJANGO_SETTINGS_MODULE": "bench.bare_settings", "PORT": str(port), "WEB_WORKERS": "1"}
-    environment = {**service.environment, **settings}
-    process = subprocess.Popen([sys.executable, "manage.py", "serve"], cwd=ROOT, env=environment)
+    given = {"DJANGO_SETTINGS_MODULE": "bench.bare_settings", "PORT": str(port), "WEB_WORKERS": "1", **settings}
+    environment = {name: value for name, value in {**service.environment, **given}.items() if value}
+    process = subprocess.Popen([sys.executable, "manage.py", "serve"], cwd=service.root, env=environment)
     try:
         _await(port)
         yield Server(port, process.pid)

@@ -1,7 +1,6 @@
-"""What only pages need of Django's middleware, kept off the paths that programs call.
+"""What only callers with a session need of Django's middleware, kept off the requests that have none.
 
-Clients of the API have no session, no messages, no forms and no frames; running these for them took a third of
-what Django itself does for a request.
+Programs send no session cookie; running these for them took a third of what Django itself does for a request.
 """
 
 from collections.abc import Callable
@@ -10,24 +9,19 @@ from typing import Any, cast
 from csp.middleware import CSPMiddleware
 from django.conf import settings
 from django.contrib.auth import middleware as auth
+from django.contrib.auth.models import AnonymousUser
 from django.contrib.messages import middleware as messages
 from django.contrib.sessions import middleware as sessions
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from schema.view import PATH, graphql
-
 ADMIN = "/admin/"
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 
-def graphql_first(get_response: GetResponse) -> GetResponse:
-    """Answer the GraphQL endpoint without the middleware that follows and the search for a URL."""
-
-    def answer(request: HttpRequest) -> HttpResponseBase:
-        return graphql(request) if request.path_info == f"/{PATH}" else get_response(request)
-
-    return answer
+def has_session(request: HttpRequest) -> bool:
+    """Say whether a request comes with a session cookie, or to the pages where one gets it."""
+    return settings.SESSION_COOKIE_NAME in request.COOKIES or request.path_info.startswith(ADMIN)
 
 
 class PagePolicy(CSPMiddleware):
@@ -51,25 +45,29 @@ def not_stored(get_response: GetResponse) -> GetResponse:
     return answer
 
 
-class ForPeople:
-    """Makes a middleware of the class it precedes that leaves alone what comes from a program."""
+class ForSessions:
+    """Makes a middleware of the class it precedes that leaves alone requests without a session."""
 
     get_response: Any
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Return the response."""
-        is_persons = request.path_info.startswith(ADMIN) or settings.SESSION_COOKIE_NAME in request.COOKIES
-        handle = super().__call__ if is_persons else self.get_response  # type: ignore[misc]
+        handle = super().__call__ if has_session(request) else self.get_response  # type: ignore[misc]
         return cast("HttpResponseBase", handle(request))
 
 
-class SessionMiddleware(ForPeople, sessions.SessionMiddleware):
-    """Sessions."""
+class SessionMiddleware(ForSessions, sessions.SessionMiddleware):
+    """Sessions, read when something asks for them."""
 
 
-class AuthenticationMiddleware(ForPeople, auth.AuthenticationMiddleware):
-    """The user of the session."""
+class AuthenticationMiddleware(ForSessions, auth.AuthenticationMiddleware):
+    """The user of the session, read when something asks for it; without a session nobody."""
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Return the response."""
+        request.user = AnonymousUser()
+        return super().__call__(request)
 
 
-class MessageMiddleware(ForPeople, messages.MessageMiddleware):
+class MessageMiddleware(ForSessions, messages.MessageMiddleware):
     """Messages to the next page."""

@@ -37,7 +37,7 @@ def observe(get_response: GetResponse) -> GetResponse:
 
     def answer(request: HttpRequest) -> HttpResponseBase:
         began = perf_counter()
-        endpoint = "graphql" if request.path_info == f"/{PATH}" else "rest"
+        endpoint = "graphql" if request.path_info.strip("/") == PATH else "rest"
         with answering(CurrentRequest(request_id_of(request.META.get("HTTP_X_REQUEST_ID")), endpoint)) as current:
             response = get_response(request)
             response["X-Request-ID"] = current.id

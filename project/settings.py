@@ -61,7 +61,6 @@ MIDDLEWARE = [
     "project.middleware.PagePolicy",
     "project.middleware.not_stored",
     "django.middleware.common.CommonMiddleware",
-    "project.middleware.graphql_first",
     "project.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "project.middleware.AuthenticationMiddleware",
@@ -153,9 +152,9 @@ GRAPHQL_MAX_PAGE_SIZE = 100
 GRAPHQL_MAX_COUNT = 150_000  # items that a totalCount counts, of all objects of a page; it is null above
 GRAPHQL_MAX_EVENTS = 1000  # events that one request publishes
 GRAPHQL_MAX_USER_ERRORS = 1000  # errors of events that one mutation reports; then only the first of each event
-GRAPHQL_MAX_BATCH = 5  # operations in one request; together they may cost, publish and say what one may
+GRAPHQL_MAX_BATCH = 5  # operations in one request; together they may ask for what one may
 GRAPHQL_MAX_BODY = 2 * 2**20  # bytes; 1,000 events of the longest fields, all escaped, fit in
-GRAPHQL_MAX_VALUES = 20_000  # commas and opening brackets in a body; 1,000 events have 7,000
+GRAPHQL_MAX_VALUES = 20_000  # commas and opening brackets in a body; 1,000 events have 8,000
 GRAPHQL_MAX_DOCUMENT = 50_000  # characters
 GRAPHQL_MAX_TOKENS = 1000  # also lines
 GRAPHQL_MAX_DEFINITIONS = 100  # operations and fragments in a document
@@ -164,8 +163,12 @@ GRAPHQL_MAX_SELECTIONS = 1000  # each fragment counted as often as it is spread
 GRAPHQL_MAX_ALIASES = 30
 GRAPHQL_MAX_DIRECTIVES = 30
 GRAPHQL_MAX_DUPLICATES = 40  # fields asked for once more in the same selection
-GRAPHQL_MAX_COST = 40_000  # about microseconds; see schema.costs
-GRAPHQL_MAX_ERRORS = 5  # that validation, and reading the variables, report before they stop
+GRAPHQL_MAX_FIELDS = 20_000  # of the answer, each as often as it can be there; see schema.limits
+GRAPHQL_MAX_ROWS = 2_500  # that the answer can need
+GRAPHQL_MAX_INTROSPECTIONS = 1  # __schema or __type fields
+GRAPHQL_MAX_ERRORS = 5  # that validation reports before it stops
+GRAPHQL_MAX_CACHE = 16 * 2**20  # bytes of parsed documents that a process keeps
+GRAPHQL_MAX_PERSISTED = 16 * 2**10  # bytes of a document that is kept under its hash
 GRAPHQL_TIMEOUT = 10.0  # seconds that an operation may run
 
 # Who may publish, who may read: see docs/security.md.
@@ -206,16 +209,22 @@ if CORS_ALLOWED_ORIGINS:  # without any, no request pays for it
 
 # What a caller may ask for. Counted in the cache: with a server there, for all processes together.
 RATE_LIMIT_EVENTS = env.integer("RATE_LIMIT_EVENTS", 120_000, 6_000, 1_000_000_000)  # a minute, of a token or address
-RATE_LIMIT_COST = env.integer("RATE_LIMIT_COST", 60_000_000, 600_000, 1_000_000_000_000)  # a minute; see schema.costs
+RATE_LIMIT_COST = env.integer("RATE_LIMIT_COST", 60_000_000, 600_000, 1_000_000_000_000)  # µs a minute
 CACHE_URL = env.cache_url("CACHE_URL")
 CACHES: dict[str, dict[str, Any]] = {
     "default": {
         "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
         "OPTIONS": {"MAX_ENTRIES": 100_000},
-    }
+    },
+    # Their number and GRAPHQL_MAX_PERSISTED bound the memory of persisted queries, to 32 MB a process.
+    "persisted": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "LOCATION": "persisted",
+        "OPTIONS": {"MAX_ENTRIES": 2_000, "CULL_FREQUENCY": 20},  # the 100 that were not used for longest go
+    },
 }
 if CACHE_URL:
-    CACHES["default"] = {
+    CACHES["default"] = CACHES["persisted"] = {
         "BACKEND": "django_redis.cache.RedisCache",
         "LOCATION": CACHE_URL,
         # A server that is away limits nobody, and is waited for no longer than this.

@@ -14,7 +14,8 @@ handler400 = "schema.view.bad_request"
 handler404 = "schema.legacy.not_found"
 
 urlpatterns = [
-    path(PATH, graphql, name="graphql"),
+    path(f"{PATH}/", graphql, name="graphql"),
+    path(PATH, graphql),
     path("", legacy),  # before the admin: a viewer may be named "admin"
     path(ADMIN[1:], admin.site.urls),
 ]

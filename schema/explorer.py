@@ -1,6 +1,8 @@
 """The page that a browser gets at the GraphQL endpoint: GraphiQL, from the service's own files."""
 
+import json
 from functools import cache
+from pathlib import Path
 from typing import NamedTuple
 
 from csp.decorators import csp_update
@@ -37,46 +39,9 @@ class Asset(NamedTuple):
         return f"{CDN}/{self.package}@{self.version}/{self.path}"
 
 
-STYLES = (
-    Asset(
-        "graphiql",
-        "3.9.0",
-        "graphiql.min.css",
-        "QMux00XgRtwRLSYIY3kw2rj1ovk5AuuliAchk+HSQbqdbGFnz9GYuqIlOqxhwCE2",
-    ),
-    Asset(
-        "@graphiql/plugin-explorer",
-        "1.0.4",
-        "dist/style.css",
-        "5DFJlDPW2tSATRbM8kzoP1j194jexLswuNmClWoRr2Q0x7R68JIQzPHZ02Faktwi",
-    ),
-)
-SCRIPTS = (  # in the order that they need each other
-    Asset(
-        "react",
-        "18.3.1",
-        "umd/react.production.min.js",
-        "DGyLxAyjq0f9SPpVevD6IgztCFlnMF6oW/XQGmfe+IsZ8TqEiDrcHkMLKI6fiB/Z",
-    ),
-    Asset(
-        "react-dom",
-        "18.3.1",
-        "umd/react-dom.production.min.js",
-        "gTGxhz21lVGYNMcdJOyq01Edg0jhn/c22nsx0kyqP0TxaV5WVdsSH1fSDUf5YJj1",
-    ),
-    Asset(
-        "graphiql",
-        "3.9.0",
-        "graphiql.min.js",
-        "8NGfVj4CVlqHajlZj+bPJT4thxPMHMJYn7DWK2CvtopLd02E7qsPHazniBYvVjOO",
-    ),
-    Asset(
-        "@graphiql/plugin-explorer",
-        "1.0.4",
-        "dist/index.umd.js",
-        "8wU91Nt+rCyRNbj+trEGF896e41GiOlVj5m5+DTD2GQFjdxvzONyC/Z81lbwt/ZE",
-    ),
-)
+_ASSETS = json.loads(Path(__file__).with_name("explorer.json").read_text())
+STYLES = tuple(Asset(**asset) for asset in _ASSETS["styles"])
+SCRIPTS = tuple(Asset(**asset) for asset in _ASSETS["scripts"])  # in the order that they need each other
 
 
 @ensure_csrf_cookie  # the page sends the token along, for whoever is logged in

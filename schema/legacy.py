@@ -32,7 +32,6 @@ from schema.legacy_schemas import (
     UserMovieTotalWatchTimeSerializer,
     UserTotalWatchTimeSerializer,
 )
-from schema.pagination import a_time, microseconds
 from watchtime import totals
 from watchtime.access import CLOSED, Caller
 from watchtime.events import (
@@ -46,6 +45,7 @@ from watchtime.events import (
     without_repeats,
 )
 from watchtime.history import Part, Place, events
+from watchtime.keyset import a_time, microseconds
 from watchtime.metrics import refused
 from watchtime.models import MAX_SECONDS, CustomUser, Event, Movie
 

@@ -1,107 +1,104 @@
-"""How much one operation may ask for.
+"""How much an operation may ask for, in what a client can count: the fields of its answer, and the rows they need.
 
-The document is measured before it is validated, because validating a large one
-is itself dear: its fields are compared with each other. What was measured is
-kept with the parsed document, so that a repeated query pays nothing for it.
+A document is measured once, before it is validated, for validating a large one takes long. What depends on
+variables is worked out at each request.
 """
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import NamedTuple
+from math import prod
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from graphql import (
-    DocumentNode,
-    FieldNode,
-    FragmentDefinitionNode,
-    FragmentSpreadNode,
+    GraphQLField,
+    GraphQLNamedType,
     GraphQLSchema,
-    GraphQLSyntaxError,
-    InlineFragmentNode,
-    OperationDefinitionNode,
-    SelectionSetNode,
-    is_object_type,
-    parse,
+    get_named_type,
+    get_nullable_type,
+    is_leaf_type,
+    is_list_type,
 )
+from graphql.language import ast
 
-from schema import costs
-from schema.costs import Cost, Page, Sent, Size
-from schema.errors import ApiError, ErrorCode
+from schema.errors import TooLarge
+
+PAGE_ARGUMENTS = ("first", "last")  # how many items a field is asked for
+EVENTS_ARGUMENT = "events"  # the items that a mutation is given
+INTROSPECTION = ("__schema", "__type")
+UNBOUNDED_LIST = 100  # items that a list without a page counts as
+ROWS_OF_A_COUNT = 300  # that a totalCount counts as: it passes over at most GRAPHQL_MAX_COUNT entries of an index
+MANY = 10**9
 
 
-class TooLarge(ApiError):
-    """An operation that asks for more than the settings allow."""
+class Size(NamedTuple):
+    """How many items a list can have: the largest of some numbers and of some variables' values."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(ErrorCode.TOO_LARGE, message)
+    values: tuple[int | str, ...]
+    default: int
+    limit: int = MANY  # a larger one is refused later, as bad input
+
+    def items(self, variables: Mapping[str, Any]) -> int:
+        """Return the number with these variables, as clients sent them: what is no number is refused later."""
+        given = [variables.get(value) if isinstance(value, str) else value for value in self.values]
+        return min(int(max((_items(value) for value in given if value is not None), default=self.default)), self.limit)
+
+
+def _items(value: object) -> float:
+    if isinstance(value, list):
+        return len(value)
+    return min(max(value, 0), MANY) if isinstance(value, int | float) and value == value else 1
+
+
+Lists = tuple[Size, ...]  # the lists that something is under, from the outermost on
+
+
+class Price(NamedTuple):
+    """What an operation asks for: how often what is under which lists."""
+
+    fields: Counter[Lists]
+    rows: Counter[Lists]
+    events: Counter[Lists]
+    introspections: int
+
+    def in_units(self, variables: Mapping[str, Any]) -> dict[str, int]:
+        """Return how much it asks for of each unit that has a limit, with these variables."""
+        parts = {"EVENTS": self.events, "ROWS": self.rows, "FIELDS": self.fields}
+        total = {
+            unit: sum(number * prod(size.items(variables) for size in lists) for lists, number in counted.items())
+            for unit, counted in parts.items()
+        }
+        return {**total, "INTROSPECTIONS": self.introspections}
 
 
 class Place(NamedTuple):
     """Where in a document the meter is."""
 
-    lists: tuple[Size, ...] = ()
+    type: GraphQLNamedType | None  # None where the document does not fit the graph, as validation will say
+    lists: Lists = ()
+    size: Size | None = None  # of the list that comes next, such as the edges of a connection
     depth: int = 0
     fragments: frozenset[str] = frozenset()
     introspection: bool = False
-    page: Page | None = None  # whose edges may come next
-    sent: Sent | None = None  # of whose events something may be asked next
-    cost: int = costs.FIELD  # of each field here
-
-
-def parse_document(query: str) -> DocumentNode:
-    """Parse a document.
-
-    Raises TooLarge when it is too long, GraphQLSyntaxError when it is not GraphQL.
-    """
-    length, limit = settings.GRAPHQL_MAX_DOCUMENT, settings.GRAPHQL_MAX_TOKENS
-    if len(query) > length:
-        raise TooLarge(f"The document has more than {length:,} characters.")
-    if query.count("\n") + query.count("\r") > limit:  # each error looks for its place among the lines
-        raise TooLarge(f"The document has more than {limit:,} lines.")
-    try:
-        document = parse(query, max_lexical_tokens=limit, max_comments=limit)
-    except GraphQLSyntaxError as error:
-        if "Parsing aborted" in error.message or "too deeply" in error.message:
-            raise TooLarge(error.message.removeprefix("Syntax Error: ")) from None
-        raise
-    if len(document.definitions) > settings.GRAPHQL_MAX_DEFINITIONS:
-        raise TooLarge(f"The document has more than {settings.GRAPHQL_MAX_DEFINITIONS:,} definitions.")
-    return document
-
-
-def lists_of(schema: GraphQLSchema) -> frozenset[str]:
-    """Return the names of the fields that are lists of as many items as `first` says."""
-    types = (type_ for type_ in schema.type_map.values() if is_object_type(type_))
-    return frozenset(name for type_ in types for name, field in type_.fields.items() if "first" in field.args)
 
 
 class Meter:
     """Measures a document, each fragment as often as it is spread."""
 
-    def __init__(self, document: DocumentNode, lists: frozenset[str]) -> None:
-        self._lists = lists
-        self._counts: Counter[str] = Counter()
-        self._costs: Counter[tuple[Size, ...]] = Counter()
-        self._published: list[Sent] = []
-        self._fragments: Mapping[str, FragmentDefinitionNode] = {
-            node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)
-        }
+    def __init__(self, graph: GraphQLSchema, document: ast.DocumentNode) -> None:
+        self._graph = graph
+        fragments = (node for node in document.definitions if isinstance(node, ast.FragmentDefinitionNode))
+        self._fragments = {node.name.value: node for node in fragments}
         self._unused = set(self._fragments)
+        self._counts: Counter[str] = Counter()
+        self._price = Price(Counter(), Counter(), Counter(), 0)
 
-    def measure(self, operation: OperationDefinitionNode) -> Cost:
-        """Return what an operation costs.
-
-        Raises TooLarge when it exceeds a limit whatever the variables are.
-        """
-        self._costs, self._published = Counter(), []
+    def measure(self, operation: ast.OperationDefinitionNode) -> Price:
+        """Return what an operation asks for. Raises TooLarge when that is too much whatever the variables are."""
+        self._price = Price(Counter(), Counter(), Counter(), 0)
         self._count("directives", len(operation.directives or ()))
-        self._selections(operation.selection_set, Place(), set())
-        return Cost(dict(self._costs), tuple(self._published))
-
-    @property
-    def has_directives(self) -> bool:
-        """Whether what was measured has any, so that what it asks for may depend on variables."""
-        return self._counts["directives"] > 0
+        self._selections(operation.selection_set, Place(self._graph.get_root_type(operation.operation)), set())
+        return self._price
 
     def measure_unused(self) -> None:
         """Measure the fragments that no operation spreads, which are validated all the same.
@@ -109,84 +106,106 @@ class Meter:
         Raises TooLarge when they exceed a limit.
         """
         while self._unused:
-            name = self._unused.pop()
-            self._selections(self._fragments[name].selection_set, Place(fragments=frozenset((name,))), set())
+            fragment = self._fragments[self._unused.pop()]
+            place = self._narrowed(fragment, Place(None, fragments=frozenset((fragment.name.value,))))
+            self._selections(fragment.selection_set, place, set())
 
-    def _selections(self, node: SelectionSetNode, place: Place, names: set[str]) -> None:
+    def _selections(self, node: ast.SelectionSetNode, place: Place, names: set[str]) -> None:
         for selection in node.selections:
+            self._count("selections")
             self._count("directives", len(selection.directives or ()))
-            if isinstance(selection, FieldNode):
+            if isinstance(selection, ast.FieldNode):
                 self._field(selection, place, names)
-            elif isinstance(selection, FragmentSpreadNode):
-                self._spread(selection, place, names)
-            elif isinstance(selection, InlineFragmentNode):
-                self._count("selections")
-                self._selections(selection.selection_set, place, names)
+            elif isinstance(selection, ast.InlineFragmentNode):
+                self._selections(selection.selection_set, self._narrowed(selection, place), names)
+            elif isinstance(selection, ast.FragmentSpreadNode):
+                self._spread(selection.name.value, place, names)
 
-    def _spread(self, node: FragmentSpreadNode, place: Place, names: set[str]) -> None:
-        self._count("selections")
-        name = node.name.value
+    def _spread(self, name: str, place: Place, names: set[str]) -> None:
         fragment = self._fragments.get(name)
         if fragment and name not in place.fragments:  # validation reports circles and unknown names
             self._unused.discard(name)
-            self._selections(fragment.selection_set, place._replace(fragments=place.fragments | {name}), names)
+            inside = self._narrowed(fragment, place)._replace(fragments=place.fragments | {name})
+            self._selections(fragment.selection_set, inside, names)
 
-    def _field(self, node: FieldNode, place: Place, names: set[str]) -> None:
+    def _narrowed(self, node: ast.InlineFragmentNode | ast.FragmentDefinitionNode, place: Place) -> Place:
+        condition = node.type_condition
+        return place._replace(type=self._graph.get_type(condition.name.value)) if condition else place
+
+    def _field(self, node: ast.FieldNode, place: Place, names: set[str]) -> None:
         name = node.alias.value if node.alias else node.name.value
         self._count("aliases", 1 if node.alias else 0)
         self._count("duplicates", 1 if name in names else 0)
         names.add(name)
-        self._count("selections")
-        below = self._below(node, place)
-        self._charge(node, place, below)
+        is_introspection = place.introspection or node.name.value in INTROSPECTION
+        below = self._introspected(node, place) if is_introspection else self._priced(node, place)
+        if below.depth > settings.GRAPHQL_MAX_DEPTH:
+            raise TooLarge(f"The document is deeper than {settings.GRAPHQL_MAX_DEPTH} levels.")
         if node.selection_set:
             self._selections(node.selection_set, below, set())
 
-    def _charge(self, node: FieldNode, place: Place, below: Place) -> None:
-        name = node.name.value
-        self._costs[place.lists] += place.cost
-        if place.depth == 0 and not place.introspection and not name.startswith("__"):
-            self._costs[()] += costs.ROOT_FIELDS.get(name, costs.ROOT_FIELD)
-        if below.page is not None:
-            self._costs[()] += costs.PAGE
-            self._costs[place.lists] += costs.PAGE_OF_ONE
-            self._costs[(*place.lists, below.page)] += costs.ROWS.get(name, costs.ROW)
-        if name == "totalCount":
-            self._costs[()] += costs.COUNT
-        if below.sent is not None:
-            self._published.append(below.sent)
-            self._costs[(below.sent,)] += costs.EVENT
-        if place.sent is not None and name == "ids":
-            self._costs[(place.sent,)] += costs.ID
+    def _introspected(self, node: ast.FieldNode, place: Place) -> Place:
+        """Return the place below a field of introspection, which graphql-core bounds, unless aliases multiply it."""
+        if node.alias:
+            raise TooLarge("Introspection takes no aliases.")
+        introspections = self._price.introspections + (0 if place.introspection else 1)
+        self._price = self._price._replace(introspections=introspections)
+        return place._replace(introspection=True)
 
-    def _below(self, node: FieldNode, place: Place) -> Place:
-        """Return the place of a field's selections.
+    def _priced(self, node: ast.FieldNode, place: Place) -> Place:
+        """Count a field and the rows that it needs; return the place of its selections."""
+        definition: GraphQLField | None = getattr(place.type, "fields", {}).get(node.name.value)
+        depth = place.depth + (1 if node.selection_set else 0)
+        if definition is None:
+            self._price.fields[place.lists] += 1
+            return Place(None, place.lists, None, depth, place.fragments)
+        size, type_ = _size(node, definition), get_named_type(definition.type)
+        is_list, lists = is_list_type(get_nullable_type(definition.type)), place.lists
+        if is_list and (size or place.size or not is_leaf_type(type_)):
+            lists = (*lists, size or place.size or Size((), UNBOUNDED_LIST))
+        self._price.fields[lists] += 1
+        self._need_rows(node, definition, place, size)
+        return Place(type_, lists, None if is_list else size, depth, place.fragments)
 
-        Raises TooLarge when that is too deep. Introspection is as deep as types
-        nest, and has a rule of its own among the validation's.
-        """
-        name, arguments = node.name.value, node.arguments or ()
-        introspection = place.introspection or name in costs.INTROSPECTION
-        depth = place.depth + (1 if node.selection_set and not introspection else 0)
-        if depth > settings.GRAPHQL_MAX_DEPTH:
-            raise TooLarge(f"The document is deeper than {settings.GRAPHQL_MAX_DEPTH} levels.")
-        page = Page.of(arguments) if name in self._lists else None
-        sent = Sent.of(arguments) if name in costs.PUBLICATIONS else None
-        lists, cost = self._items(name, place, introspection)
-        return Place(lists, depth, place.fragments, introspection, page, sent, cost)
-
-    def _items(self, name: str, place: Place, introspection: bool) -> tuple[tuple[Size, ...], int]:
-        """Return the lists that a field's selections are under, and what each of them costs."""
-        if introspection:
-            return place.lists, 0
-        if place.page is not None and name == "edges":
-            return (*place.lists, place.page), costs.FIELD
-        if place.sent is not None and name == "userErrors":
-            return (*place.lists, place.sent), costs.FIELD_OF_ERRORS
-        return place.lists, costs.FIELD
+    def _need_rows(self, node: ast.FieldNode, definition: GraphQLField, place: Place, size: Size | None) -> None:
+        if size:
+            needed = self._price.events if EVENTS_ARGUMENT in definition.args else self._price.rows
+            needed[(*place.lists, size)] += 1
+        elif node.name.value == "totalCount":
+            self._price.rows[()] += ROWS_OF_A_COUNT  # of all objects of a page together
+        elif place.depth == 0:
+            self._price.rows[()] += 1
 
     def _count(self, what: str, number: int = 1) -> None:
         self._counts[what] += number
         limit = getattr(settings, f"GRAPHQL_MAX_{what.upper()}")
         if self._counts[what] > limit:
             raise TooLarge(f"The document has more than {limit:,} {what}.")
+
+
+def _size(node: ast.FieldNode, definition: GraphQLField) -> Size | None:
+    """Return the size that a field's arguments give it or what is below it; None for a field without such arguments."""
+    given = {argument.name.value: argument.value for argument in node.arguments or ()}
+    if EVENTS_ARGUMENT in definition.args:
+        return Size(tuple(_values(given.get(EVENTS_ARGUMENT))), default=1)
+    if not any(name in definition.args for name in PAGE_ARGUMENTS):
+        return None
+    values = [value for name in PAGE_ARGUMENTS for value in _values(given.get(name))]
+    return Size(tuple(values), settings.GRAPHQL_PAGE_SIZE, settings.GRAPHQL_MAX_PAGE_SIZE)
+
+
+def _values(node: object) -> list[int | str]:
+    """Return the number that a value in a document means, or the name of the variable that it is; nothing for null."""
+    if isinstance(node, ast.VariableNode):
+        return [node.name.value]
+    if isinstance(node, ast.ListValueNode):
+        return [len(node.values)]
+    if isinstance(node, ast.IntValueNode):
+        return [int(node.value[:10])]
+    return [] if node is None or isinstance(node, ast.NullValueNode) else [1]
+
+
+def defaults(operation: ast.OperationDefinitionNode) -> dict[str, int | str]:
+    """Return the sizes that an operation's variables have where a client sends none."""
+    known = ((each.variable.name.value, _values(each.default_value)) for each in operation.variable_definitions or ())
+    return {name: values[0] for name, values in known if values}

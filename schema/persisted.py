@@ -1,46 +1,50 @@
 """Automatic persisted queries: a client sends a document once, and then only its hash.
 
 The protocol is Apollo's: https://www.apollographql.com/docs/apollo-server/performance/apq/.
-The documents are in Django's cache, so that an operator can have all processes share them.
+The documents are in Django's cache, so that an operator can have all processes share them. It bounds them by
+their number, so each is bounded in bytes here.
 """
 
-from dataclasses import replace
+from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
-from django.core.cache import cache
+from django.conf import settings
+from django.core.cache import caches
 
 from schema.errors import ErrorCode, RequestError
-from schema.request import Operation
 
+CACHE = "persisted"
 KEEP = 24 * 3600  # seconds
 
 
-def with_document(operation: Operation) -> Operation:
-    """Return an operation that has its document, from the cache where the client sent only a hash.
+def document_text(text: str | None, extensions: Mapping[str, Any] | None) -> str:
+    """Return the text of an operation's document, from the cache where the client sent only a hash.
 
-    Raises RequestError when the document is unknown, or is not the one of the hash.
+    Raises RequestError when there is none, or when it is not the one of the hash.
     """
-    persisted = (operation.extensions or {}).get("persistedQuery")
+    persisted = (extensions or {}).get("persistedQuery")
     if persisted is None:
-        return operation
+        if not text:
+            raise RequestError(400, "Give the document as query.")
+        return text
     digest = _digest(persisted)
-    if operation.query is None:
-        return replace(operation, query=_known(digest))
-    if sha256(operation.query.encode(errors="surrogatepass")).hexdigest() != digest:
+    if text is None:
+        return _known(digest)
+    if sha256(text.encode(errors="surrogatepass")).hexdigest() != digest:
         raise RequestError(400, "The persisted query's hash is not the document's.")
-    return operation
+    return text
 
 
-def remember(operation: Operation) -> None:
-    """Keep the document of an operation that has been found valid, if its client asks for that."""
-    persisted = (operation.extensions or {}).get("persistedQuery")
-    if persisted is not None:
-        cache.add(_key(_digest(persisted)), operation.query, KEEP)
+def remember(text: str, extensions: Mapping[str, Any] | None) -> None:
+    """Keep a document that has been found valid, if its client asks for that and it is not too large to keep."""
+    persisted = (extensions or {}).get("persistedQuery")
+    if persisted is not None and len(text.encode(errors="surrogatepass")) <= settings.GRAPHQL_MAX_PERSISTED:
+        caches[CACHE].add(_key(_digest(persisted)), text, KEEP)
 
 
 def _known(digest: str) -> str:
-    document = cache.get(_key(digest))
+    document = caches[CACHE].get(_key(digest))
     if document is None:
         # Apollo's clients look for this message, in an answer with this status.
         raise RequestError(200, "PersistedQueryNotFound", ErrorCode.PERSISTED_QUERY_NOT_FOUND)

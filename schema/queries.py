@@ -1,23 +1,26 @@
 """The reads of the graph."""
 
 import re
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Annotated, cast
+from typing import Annotated, Any, cast
 
 import strawberry
 from pydantic import TypeAdapter, ValidationError
 from strawberry import UNSET, relay
 
-from schema.connections import COLUMNS, Connection, Ledger, Rows, paged
-from schema.errors import BadUserInput, sent
-from schema.pagination import Order, is_storable
-from schema.types import NEWEST_FIRST, Event, Movie, MovieOrder, User, UserOrder, WatchTime
+from schema.connections import Connection, connection
+from schema.errors import BadUserInput
+from schema.types import Event, Movie, MovieOrder, User, UserOrder, WatchTime
 from watchtime import models, totals
 from watchtime.events import Time
 from watchtime.history import part_of
+from watchtime.keyset import Order
+from watchtime.lists import COLUMNS, Ledger, Rows
 
 _TIME: TypeAdapter[datetime] = TypeAdapter(Time)
 LONGEST_ID = 100
+NO_ROW = -1
 _PK = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
 _NODES = {
     "User": models.CustomUser.objects.all(),
@@ -38,7 +41,7 @@ class Query:
     @strawberry.field(description="A viewer with the time watched, of all movies; null when unknown.")
     def user_total_watch_time(self, username: Username) -> User | None:
         """Return the viewer of this name."""
-        return cast("User | None", totals.user_total(username) if is_storable(username) else None)
+        return cast("User | None", totals.user_total(username))
 
     @strawberry.field(description="A movie with the time it was watched; null when unknown. Give pk or slug.")
     def movie_total_watch_time(self, pk: MoviePk = UNSET, slug: MovieSlug = UNSET) -> Movie | None:
@@ -46,12 +49,8 @@ class Query:
 
         Raises BadUserInput unless exactly one is given.
         """
-        pk, slug = sent(pk), sent(slug)
-        _exactly_one(pk=pk, slug=slug)
-        number = _primary_key(pk)
-        if not _can_exist(pk, number, slug):
-            return None
-        return cast("Movie | None", totals.movie_total(pk=number, slug=slug))
+        given_pk, given_slug = _exactly_one(pk=pk, slug=slug)
+        return cast("Movie | None", totals.movie_total(pk=_primary_key(given_pk), slug=given_slug))
 
     @strawberry.field(
         description="What a viewer watched of a movie; null when nothing, or unknown. Give moviePk or movieSlug."
@@ -63,36 +62,31 @@ class Query:
 
         Raises BadUserInput unless exactly one is given.
         """
-        movie_pk, movie_slug = sent(movie_pk), sent(movie_slug)
-        _exactly_one(moviePk=movie_pk, movieSlug=movie_slug)
-        number = _primary_key(movie_pk)
-        if not _can_exist(movie_pk, number, movie_slug) or not is_storable(username):
-            return None
-        return cast("WatchTime | None", totals.user_movie_total(username, movie_pk=number, movie_slug=movie_slug))
+        pk, slug = _exactly_one(moviePk=movie_pk, movieSlug=movie_slug)
+        return cast("WatchTime | None", totals.user_movie_total(username, movie_pk=_primary_key(pk), movie_slug=slug))
 
-    @paged("The viewers, those who watched most first unless ordered otherwise.")
+    @connection(Connection[User], description="The viewers, those who watched most first unless ordered otherwise.")
     def users(
         self,
         order_by: Annotated[
             UserOrder, strawberry.argument(description="The order of the list.")
         ] = UserOrder.TOTAL_WATCH_TIME_DESC,
-    ) -> Connection[User]:
+    ) -> Iterable[User]:
         """Return the viewers."""
-        return Connection(
-            source=Rows(models.CustomUser.objects.only(*COLUMNS["user"])), order=cast("Order", order_by.value)
-        )
+        rows = models.CustomUser.objects.only(*COLUMNS["user"])
+        return cast("Iterable[User]", Rows(rows, cast("Order", order_by.value)))
 
-    @paged("The movies, the most watched first unless ordered otherwise.")
+    @connection(Connection[Movie], description="The movies, the most watched first unless ordered otherwise.")
     def movies(
         self,
         order_by: Annotated[
             MovieOrder, strawberry.argument(description="The order of the list.")
         ] = MovieOrder.TOTAL_WATCH_TIME_DESC,
-    ) -> Connection[Movie]:
+    ) -> Iterable[Movie]:
         """Return the movies."""
-        return Connection(source=Rows(models.Movie.objects.all()), order=cast("Order", order_by.value))
+        return cast("Iterable[Movie]", Rows(models.Movie.objects.all(), cast("Order", order_by.value)))
 
-    @paged("The events that were counted, newest first by the time watched.")
+    @connection(Connection[Event], description="The events that were counted, newest first by the time watched.")
     def events(
         self,
         username: Annotated[str | None, strawberry.argument(description="Only events of this viewer.")] = UNSET,
@@ -103,13 +97,11 @@ class Query:
         occurred_before: Annotated[
             datetime | None, strawberry.argument(description="Only what was watched before this time.")
         ] = UNSET,
-    ) -> Connection[Event]:
+    ) -> Iterable[Event]:
         """Return the ledger, or a part of it."""
-        username, slug = sent(username), sent(slug)
-        known = all(is_storable(text) for text in (username, slug) if text is not None)
         since, until = _time(occurred_from, "occurredFrom"), _time(occurred_before, "occurredBefore")
-        part = part_of(username=username, slug=slug, since=since, until=until) if known else None
-        return Connection(source=Ledger(part), order=NEWEST_FIRST)
+        part = part_of(username=_given(username), slug=_given(slug), since=since, until=until)
+        return cast("Iterable[Event]", Ledger(part))
 
     @strawberry.field(description="Any object by its global id; null when there is none.")
     def node(
@@ -123,20 +115,24 @@ class Query:
         return cast("relay.Node | None", _NODES[type_name].filter(pk=pk).first())
 
 
-def _exactly_one(**arguments: str | None) -> None:
-    if sum(value is not None for value in arguments.values()) != 1:
+def _given(value: Any) -> Any:
+    """Return the value of an argument; None when it was left out."""
+    return None if value is UNSET else value
+
+
+def _exactly_one(**arguments: str | None) -> list[str | None]:
+    """Return the values of the arguments. Raises BadUserInput unless one of them is given and no other."""
+    values = [_given(value) for value in arguments.values()]
+    if sum(value is not None for value in values) != 1:
         raise BadUserInput(f"Give exactly one of {' and '.join(arguments)}.")
+    return values
 
 
 def _primary_key(text: str | None) -> int | None:
-    """Return the number in the text, None when it is none that a row can have."""
-    if text is None or not _PK.fullmatch(text) or int(text) > models.MAX_SECONDS:
+    """Return the number in a text; that of no row for a text that is none."""
+    if text is None:
         return None
-    return int(text)
-
-
-def _can_exist(pk: str | None, number: int | None, slug: str | None) -> bool:
-    return (pk is None or number is not None) and (slug is None or is_storable(slug))
+    return int(text) if _PK.fullmatch(text) and int(text) <= models.MAX_SECONDS else NO_ROW
 
 
 def _global_id(text: str) -> tuple[str, int]:
@@ -147,13 +143,13 @@ def _global_id(text: str) -> tuple[str, int]:
     except ValueError:
         raise BadUserInput("id is not a global id.") from None
     pk = _primary_key(global_id.node_id)
-    if global_id.type_name not in _NODES or pk is None or str(global_id) != text:
+    if global_id.type_name not in _NODES or pk is None or pk == NO_ROW or str(global_id) != text:
         raise BadUserInput("id is not a global id.")
     return global_id.type_name, pk
 
 
 def _time(value: object, argument: str) -> datetime | None:
-    if sent(value) is None:
+    if _given(value) is None:
         return None
     try:
         return _TIME.validate_python(value)

@@ -1,12 +1,12 @@
 """GraphQL requests as HTTP carries them (https://graphql.github.io/graphql-over-http/draft/)."""
 
 import json
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest
+from strawberry.http import GraphQLRequestData
 
 from schema.errors import ErrorCode, RequestError
 from watchtime.events import without_repeats
@@ -14,59 +14,43 @@ from watchtime.events import without_repeats
 LONGEST_INT = 40  # digits; a longer one becomes a float, which no Int takes
 
 
-@dataclass(frozen=True)
-class Operation:
-    """What a client wants to have executed."""
-
-    query: str | None = None
-    variables: dict[str, Any] | None = None
-    name: str | None = None
-    extensions: dict[str, Any] | None = None
-
-    @classmethod
-    def of(cls, params: object) -> "Operation":
-        """Make an operation of a decoded request body.
-
-        Raises RequestError when a parameter has the wrong type.
-        """
-        if not isinstance(params, dict):
-            raise RequestError(400, "The body must be a JSON object.")
-        for name, kind, words in _PARAMETERS:
-            value = params.get(name)
-            if value is not None and not isinstance(value, kind):
-                raise RequestError(400, f"{name} must be {words}.")
-        return cls(params.get("query"), params.get("variables"), params.get("operationName"), params.get("extensions"))
-
-
-_PARAMETERS: tuple[tuple[str, type, str], ...] = (
-    ("query", str, "a string"),
-    ("variables", dict, "an object"),
-    ("operationName", str, "a string"),
-    ("extensions", dict, "an object"),
-)
-
-
-def read(request: HttpRequest) -> Operation | list[Operation]:
+def read(request: HttpRequest) -> GraphQLRequestData | list[GraphQLRequestData]:
     """Return what the request asks for: an operation, or a batch of them.
 
-    Raises RequestError when it is no GraphQL request.
+    Raises RequestError when it is no GraphQL request. The types of an operation's parameters are checked later,
+    for they can be wrong in one operation of a batch.
     """
-    if request.method == "GET":
+    if request.method in ("GET", "HEAD"):
         params: dict[str, Any] = {name: request.GET.get(name) or None for name in ("query", "operationName")}
-        params |= {name: _decode(request.GET.get(name) or "null") for name in ("variables", "extensions")}
-        return Operation.of(params)
+        return _operation(
+            params | {name: _decode(request.GET.get(name) or "null") for name in ("variables", "extensions")}
+        )
+    _require_json(request)
+    refuse_other_sites(request)
+    body = _decode(_body(request))
+    return [_operation(item) for item in _batch(body)] if isinstance(body, list) else _operation(body)
+
+
+def _operation(params: object) -> GraphQLRequestData:
+    if not isinstance(params, dict):
+        raise RequestError(400, "The body must be a JSON object, or a list of such objects.")
+    return GraphQLRequestData(
+        params.get("query"), params.get("variables"), params.get("operationName"), params.get("extensions")
+    )
+
+
+def _batch(items: list[Any]) -> list[Any]:
+    if not 0 < len(items) <= settings.GRAPHQL_MAX_BATCH:
+        raise RequestError(400, f"A batch has 1 to {settings.GRAPHQL_MAX_BATCH} operations.")
+    return items
+
+
+def _require_json(request: HttpRequest) -> None:
     charset = (request.content_params or {}).get("charset", "utf-8")
     if request.content_type != "application/json" or charset.lower() not in ("utf-8", "utf8"):
         raise RequestError(415, "Send application/json in UTF-8.")
-    refuse_other_sites(request)
-    body = _decode(_body(request))
-    return _batch(body) if isinstance(body, list) else Operation.of(body)
-
-
-def _batch(items: list[Any]) -> list[Operation]:
-    if not 0 < len(items) <= settings.GRAPHQL_MAX_BATCH:
-        raise RequestError(400, f"A batch has 1 to {settings.GRAPHQL_MAX_BATCH} operations.")
-    return [Operation.of(item) for item in items]
+    if request.META.get("HTTP_CONTENT_ENCODING", "identity").strip().lower() not in ("", "identity"):
+        raise RequestError(415, "Send the body as it is: the service reads no Content-Encoding.")
 
 
 def refuse_other_sites(request: HttpRequest) -> None:
@@ -110,7 +94,7 @@ def _stream(request: HttpRequest) -> Any:
 def _decode(body: bytes | str) -> object:
     """Return what JSON says.
 
-    Raises RequestError for what is no JSON, and for more values than any request needs: they are dear to make.
+    Raises RequestError for what is no JSON, and for more values than any request needs: they take long to make.
     """
     text = body if isinstance(body, bytes) else body.encode(errors="surrogatepass")
     if text.count(b",") + text.count(b"[") + text.count(b"{") > settings.GRAPHQL_MAX_VALUES:

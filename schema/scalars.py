@@ -12,8 +12,17 @@ MAX_TEXT = 100
 Seconds = NewType("Seconds", int)
 
 
-def _text(value: object) -> str:
+class AsSent:
+    """A value that the client sent, on its way past GraphQL's coercion: no JSON becomes one of these."""
+
+    def __init__(self, value: object) -> None:
+        self.value = value
+
+
+def _text(value: object) -> str | AsSent:
     """Pass a string on as it came: the event contract judges it, so that its error has a path."""
+    if isinstance(value, AsSent):
+        return value
     if not isinstance(value, str) or len(value) > MAX_TEXT:
         raise StrawberryInputCoercionError(f"Expected a string of at most {MAX_TEXT} characters.")
     return value

@@ -1,8 +1,9 @@
 """The objects of the graph: what clients can read of a user, a movie, a watch time and an event."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from enum import Enum
-from typing import Any, cast
+from typing import Annotated, Any, cast
 from uuid import UUID
 
 import strawberry
@@ -10,48 +11,30 @@ import strawberry_django
 from strawberry import relay
 from strawberry_django.fields.field import StrawberryDjangoField
 
-from schema.connections import BY_ID, Connection, WatchTimesOf, paged
-from schema.pagination import Order, a_name, a_number, a_time
+from schema.connections import Connection, connection
 from schema.scalars import Seconds
-from watchtime import models
-
-NEWEST_FIRST = Order("NEWEST", ("occurred_at", "id"), descending=True, kinds=(a_time, a_number))
-
-
-def _by_total(name: str, *, descending: bool) -> Order:
-    return Order(name, ("total_watch_time", "id"), descending)
-
-
-_MOST_USERS = _by_total("MOST_WATCHED_USERS", descending=True)
-_LEAST_USERS = _by_total("LEAST_WATCHED_USERS", descending=False)
-_MOST_MOVIES = _by_total("MOST_WATCHED_MOVIES", descending=True)
-_LEAST_MOVIES = _by_total("LEAST_WATCHED_MOVIES", descending=False)
+from watchtime import lists, models
+from watchtime.lists import PairsOf
 
 
 @strawberry.enum(description="The orders of the list of users.")
 class UserOrder(Enum):
     """Each has an index."""
 
-    TOTAL_WATCH_TIME_DESC = strawberry.enum_value(_MOST_USERS, description="Those who watched most come first.")
-    TOTAL_WATCH_TIME_ASC = strawberry.enum_value(_LEAST_USERS, description="Those who watched least come first.")
-    USERNAME_ASC = strawberry.enum_value(
-        Order("USERNAME_ASC", ("username",), kinds=(a_name,)), description="From A to Z."
-    )
-    USERNAME_DESC = strawberry.enum_value(
-        Order("USERNAME_DESC", ("username",), descending=True, kinds=(a_name,)), description="From Z to A."
-    )
+    TOTAL_WATCH_TIME_DESC = strawberry.enum_value(lists.MOST_USERS, description="Those who watched most come first.")
+    TOTAL_WATCH_TIME_ASC = strawberry.enum_value(lists.LEAST_USERS, description="Those who watched least come first.")
+    USERNAME_ASC = strawberry.enum_value(lists.USERNAME_ASC, description="From A to Z.")
+    USERNAME_DESC = strawberry.enum_value(lists.USERNAME_DESC, description="From Z to A.")
 
 
 @strawberry.enum(description="The orders of the list of movies.")
 class MovieOrder(Enum):
     """Each has an index."""
 
-    TOTAL_WATCH_TIME_DESC = strawberry.enum_value(_MOST_MOVIES, description="The most watched come first.")
-    TOTAL_WATCH_TIME_ASC = strawberry.enum_value(_LEAST_MOVIES, description="The least watched come first.")
-    SLUG_ASC = strawberry.enum_value(Order("SLUG_ASC", ("slug",), kinds=(a_name,)), description="By slug, from A to Z.")
-    SLUG_DESC = strawberry.enum_value(
-        Order("SLUG_DESC", ("slug",), descending=True, kinds=(a_name,)), description="By slug, from Z to A."
-    )
+    TOTAL_WATCH_TIME_DESC = strawberry.enum_value(lists.MOST_MOVIES, description="The most watched come first.")
+    TOTAL_WATCH_TIME_ASC = strawberry.enum_value(lists.LEAST_MOVIES, description="The least watched come first.")
+    SLUG_ASC = strawberry.enum_value(lists.SLUG_ASC, description="By slug, from A to Z.")
+    SLUG_DESC = strawberry.enum_value(lists.SLUG_DESC, description="By slug, from Z to A.")
 
 
 class Column(StrawberryDjangoField):
@@ -62,8 +45,8 @@ class Column(StrawberryDjangoField):
 
     @property
     def is_basic_field(self) -> bool:
-        """Say that there is nothing to do but to get the attribute."""
-        return self.base_resolver is None
+        """Say whether there is nothing to do but to get the attribute; a permission is something to do."""
+        return self.base_resolver is None and not self.extensions
 
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Return the attribute, or what the resolver returns."""
@@ -73,7 +56,7 @@ class Column(StrawberryDjangoField):
 
 
 def column(description: str, **options: Any) -> Any:
-    """Declare a field that is an attribute of the row."""
+    """Declare a field that is an attribute of the row. Options are those of `strawberry_django.field`."""
     return strawberry_django.field(description=description, field_cls=Column, **options)
 
 
@@ -94,10 +77,13 @@ class User(Row):
     username: str = column(description="The unique name of the viewer.")
     total_watch_time: Seconds = column(description="How long this viewer watched, of all movies.")
 
-    @paged("What this viewer watched, movie by movie, in the order of first views.")
-    def watch_times(self) -> "Connection[WatchTime]":
+    @connection(
+        Connection[Annotated["WatchTime", strawberry.lazy("schema.types")]],
+        description="What this viewer watched, movie by movie, in the order of first views.",
+    )
+    def watch_times(self) -> Iterable["WatchTime"]:
         """Return the viewer's watch times."""
-        return Connection(source=WatchTimesOf(cast("models.CustomUser", self)), order=BY_ID)
+        return cast("Iterable[WatchTime]", PairsOf(cast("models.CustomUser", self)))
 
 
 @strawberry_django.type(models.Movie, description="A movie.")
@@ -109,10 +95,13 @@ class Movie(Row):
     slug: str = column(description="The unique name of the movie in URLs and events.")
     total_watch_time: Seconds = column(description="How long this movie was watched, by all viewers.")
 
-    @paged("Who watched this movie, viewer by viewer, in the order of first views.")
-    def watch_times(self) -> "Connection[WatchTime]":
+    @connection(
+        Connection[Annotated["WatchTime", strawberry.lazy("schema.types")]],
+        description="Who watched this movie, viewer by viewer, in the order of first views.",
+    )
+    def watch_times(self) -> Iterable["WatchTime"]:
         """Return the movie's watch times."""
-        return Connection(source=WatchTimesOf(cast("models.Movie", self)), order=BY_ID)
+        return cast("Iterable[WatchTime]", PairsOf(cast("models.Movie", self)))
 
 
 @strawberry_django.type(models.WatchTime, description="What one viewer watched of one movie.")

@@ -1,96 +1,133 @@
-"""The GraphQL endpoint: GraphQL over HTTP, in JSON whatever happens."""
+"""The GraphQL endpoint: Strawberry's view, which answers in JSON whatever happens."""
 
 import json
-from typing import Any
+from typing import Any, cast
 
+from cross_web import DjangoHTTPRequestAdapter, HTTPException
 from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
-from graphql import ExecutionResult
+from graphql import GraphQLError
+from strawberry.django.views import GraphQLView
+from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData, process_result
+from strawberry.types import ExecutionResult
 
-from schema.errors import RequestError, public, refusal_for
-from schema.execution import Context, run
+from schema.context import Context
+from schema.errors import ErrorCode, RequestError
 from schema.explorer import explorer
-from schema.request import Operation, read
+from schema.request import read
+from schema.schema import schema
 
-PATH = "graphql/"
+PATH = "graphql"  # with or without a slash behind it
 JSON = "application/json"
 GRAPHQL_JSON = "application/graphql-response+json"
 LONGEST_ACCEPT = 1_000  # characters; browsers send some 150
+METHODS = "GET, HEAD, OPTIONS, POST"
 _ASKS = {"query", "extensions"}
 _CHARSETS = ("", "; charset=utf-8")
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
+_STATUSES = {ErrorCode.INTERNAL_SERVER_ERROR.name: 500, ErrorCode.SERVICE_UNAVAILABLE.name: 503}
 
 
-@csrf_exempt  # schema.request.refuse_other_sites is the protection: API clients have no cookies and no token
-def graphql(request: HttpRequest) -> HttpResponseBase:
-    """Answer a GraphQL request, or a browser that only looks."""
-    if request.method == "GET" and not _ASKS.intersection(request.GET) and _prefers_html(request):
-        return explorer(request)
-    try:
-        if request.method not in ("GET", "POST"):
-            raise RequestError(405, "Use GET or POST.")
-        operations = read(request)
-        if isinstance(operations, list):
-            return _answer(request, _execute_batch(request, operations))
-        return _answer(request, _shape(run(Context(request), operations)))
-    except SuspiciousOperation:
-        raise  # Django's, for `bad_request`
-    except Exception as error:
-        return _refusal(request, refusal_for(error))
+class RequestAdapter(DjangoHTTPRequestAdapter):
+    """Strawberry's view of a request: HEAD asks for what GET does, and the server leaves the body out."""
+
+    @property
+    def method(self) -> Any:
+        """Return the method."""
+        return "GET" if self.request.method == "HEAD" else super().method
 
 
-def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer for what Django refuses before any view, such as a Host that is not ours: the site's handler400."""
-    if request.path_info == f"/{PATH}":
-        return _refusal(request, RequestError(400, "The service does not take such a request."))
-    return JsonResponse({"detail": "Bad request"}, status=400)
+class WatchTimeView(GraphQLView[Context, None]):
+    """Strawberry's view with this service's request checks, context, statuses, media types and explorer."""
 
+    request_adapter_class = RequestAdapter
+    status: int | None = None  # of an answer without data, where the media type does not decide
 
-def _execute_batch(request: HttpRequest, operations: list[Operation]) -> list[dict[str, Any]]:
-    """Execute operations one after the other; together they may cost what one may."""
-    context, responses = Context(request), []
-    for operation in operations:
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Answer a request, in JSON also where Strawberry would answer in plain text."""
+        if request.method == "OPTIONS":
+            return HttpResponse(status=204, headers={"Allow": METHODS})
         try:
-            responses.append(_shape(run(context, operation)))
+            if request.method not in METHODS.split(", "):
+                raise RequestError(405, f"Use one of {METHODS}.")
+            return self.run(request=request)
+        except SuspiciousOperation:
+            raise  # Django's, for `bad_request`
+        except HTTPException as error:
+            return self.refuse(RequestError(error.status_code, error.reason))
         except Exception as error:
-            responses.append({"errors": [public(refusal_for(error))]})
-    return responses
+            return self.refuse(error)
+
+    def should_render_graphql_ide(self, request: Any) -> bool:
+        """Say whether a browser only looks."""
+        return request.method == "GET" and not _ASKS.intersection(self.request.GET) and _prefers_html(self.request)
+
+    def render_graphql_ide(self, request: HttpRequest) -> HttpResponse:
+        """Return the explorer's page."""
+        return cast("HttpResponse", explorer(request))
+
+    def parse_http_body(self, request: Any) -> GraphQLRequestData | list[GraphQLRequestData]:
+        """Return the operations of the request. Raises RequestError when it is no GraphQL request."""
+        return read(self.request)
+
+    def get_context(self, request: HttpRequest, response: HttpResponse) -> Context:
+        """Return what resolvers find as `info.context`; the operations of a batch share it."""
+        return Context(request=request, response=response)
+
+    def process_result(self, request: HttpRequest, result: ExecutionResult) -> GraphQLHTTPResponse:
+        """Return the response map of the specification; without data when nothing was executed."""
+        response = process_result(result)
+        if result.errors and result.data is None and not any(error.path for error in result.errors):
+            self.status = _status(result.errors[0])
+            del response["data"]
+        return response
+
+    def create_response(self, response_data: Any, sub_response: HttpResponse) -> HttpResponseBase:
+        """Return a response in the media type that the client prefers.
+
+        In application/json a refused document has status 200, as the specification
+        has it for the sake of old clients.
+        """
+        response = super().create_response(response_data, sub_response)
+        media_type = _media_type(self.request)
+        if isinstance(response_data, dict) and "data" not in response_data:
+            response.status_code = self.status or (400 if media_type == GRAPHQL_JSON else 200)
+        if response.status_code == 405:
+            response["Allow"] = METHODS if self.request.method not in ("GET", "HEAD") else "POST"
+        response["Content-Type"] = f"{media_type}; charset=utf-8"
+        return response
+
+    def refuse(self, error: Exception) -> HttpResponseBase:
+        """Return the answer for a request of which nothing was executed."""
+        shown = error if isinstance(error, GraphQLError) else GraphQLError(str(error), original_error=error)
+        self.schema.process_errors([shown])
+        response = self.process_result(self.request, ExecutionResult(data=None, errors=[shown]))
+        return self.create_response(response, self.get_sub_response(self.request))
+
+    def encode_json(self, data: object) -> bytes:
+        """Return compact JSON; Strawberry's would make an encoder for each answer."""
+        return _ENCODER.encode(data).encode()
 
 
-def _shape(result: ExecutionResult) -> dict[str, Any]:
-    """Return the response map of the specification; without data when nothing was executed."""
-    if not result.errors:
-        return {"data": result.data}
-    errors = [public(error) for error in result.errors]
-    if result.data is None and not any("path" in error for error in errors):
-        return {"errors": errors}
-    return {"errors": errors, "data": result.data}
+# schema.request.refuse_other_sites is the protection: API clients have no cookies and no token.
+graphql = csrf_exempt(WatchTimeView.as_view(schema=schema))
 
 
-def _answer(request: HttpRequest, response: dict[str, Any] | list[dict[str, Any]]) -> HttpResponse:
-    """Return a result in the media type that the client prefers.
-
-    In application/json a refused document has status 200, as the specification
-    has it for the sake of old clients.
-    """
-    content_type = _media_type(request)
-    refused = isinstance(response, dict) and "data" not in response and content_type == GRAPHQL_JSON
-    return HttpResponse(
-        _encode(response), content_type=f"{content_type}; charset=utf-8", status=400 if refused else 200
-    )
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    """Answer for what Django refuses before any view, such as a Host that is not ours: the site's handler400."""
+    if request.path_info.strip("/") != PATH:
+        return JsonResponse({"detail": "Bad request"}, status=400)
+    view = WatchTimeView(schema=schema)
+    view.setup(request)
+    return view.refuse(RequestError(400, "The service does not take such a request."))
 
 
-def _refusal(request: HttpRequest, error: RequestError) -> HttpResponse:
-    content_type = f"{_media_type(request)}; charset=utf-8"
-    response = HttpResponse(_encode({"errors": [public(error)]}), content_type=content_type, status=error.status)
-    if error.status == 405:
-        response["Allow"] = "POST" if request.method == "GET" else "GET, POST"
-    return response
-
-
-def _encode(response: object) -> bytes:
-    return _ENCODER.encode(response).encode()
+def _status(error: GraphQLError) -> int | None:
+    """Return the HTTP status of an answer without data; None when it depends on the media type."""
+    if isinstance(error, RequestError):
+        return error.status
+    return _STATUSES.get((error.extensions or {}).get("code", ""))
 
 
 def _media_type(request: HttpRequest) -> str:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from django.db import connection
 from django.db.models import QuerySet
 
+from watchtime.keyset import is_storable
 from watchtime.models import Event
 from watchtime.rows import beyond
 
@@ -68,6 +69,8 @@ def count_events(part: Part, limit: int) -> int:
 
 def _ids(username: str | None, slug: str | None) -> tuple[int | None, int | None]:
     if username is None and slug is None:
+        return None, None
+    if not all(is_storable(text) for text in (username, slug) if text is not None):
         return None, None
     with connection.cursor() as cursor:
         cursor.execute(IDS, [username, slug])

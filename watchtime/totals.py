@@ -11,6 +11,7 @@ from typing import Any
 from django.db import DEFAULT_DB_ALIAS, connection
 from django.utils.functional import SimpleLazyObject
 
+from watchtime.keyset import is_storable
 from watchtime.models import CustomUser, Movie, WatchTime
 
 # The columns in the order of the model's fields, as `from_db` wants them.
@@ -62,6 +63,9 @@ def _relate(pair: WatchTime, name: str, make: Callable[[], CustomUser | Movie]) 
 
 
 def _one(statement: str, *params: int | str) -> Sequence[Any] | None:
+    """Return the only row of a statement; None when there is none, or a text is none that a row can hold."""
+    if not all(is_storable(param) for param in params if isinstance(param, str)):
+        return None
     with connection.cursor() as cursor:
         cursor.execute(statement, params)
         row: Sequence[Any] | None = cursor.fetchone()

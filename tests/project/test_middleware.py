@@ -2,7 +2,7 @@
 
 import pytest
 from django.test import Client
-from pytest_django import Settings
+from pytest_django import DjangoAssertNumQueries
 
 from watchtime.models import CustomUser
 
@@ -12,15 +12,19 @@ from watchtime.models import CustomUser
 def test_programs_have_no_session(client: Client, path: str) -> None:
     request = client.get(path).wsgi_request
     assert not hasattr(request, "session")
-    assert not hasattr(request, "user")
+    assert request.user.is_anonymous
 
 
-def test_the_graphql_endpoint_is_answered_before_urls_are_searched(client: Client, settings: Settings) -> None:
-    settings.ROOT_URLCONF = "no.urls"
-    response = client.get("/graphql/?query={__typename}")
-    assert response.json() == {"data": {"__typename": "Query"}}
-    assert response["X-Content-Type-Options"] == "nosniff"
-    assert response["Content-Length"] == str(len(response.content))
+@pytest.mark.django_db
+def test_a_session_is_read_when_something_asks_for_it(
+    client: Client, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    user = CustomUser.objects.create(username="grace", is_staff=True)
+    client.force_login(user)
+    with django_assert_num_queries(0):
+        request = client.get("/graphql/?query={__typename}").wsgi_request
+    with django_assert_num_queries(2):
+        assert request.user == user
 
 
 @pytest.mark.django_db

@@ -10,6 +10,8 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 
+from schema import mutations
+from watchtime.events import WatchEvent
 from watchtime.models import CustomUser, Event, Movie, WatchTime
 
 Ask = Callable[..., dict[str, Any]]
@@ -57,6 +59,14 @@ def refused(ask: Ask) -> Callable[..., str]:
         return code
 
     return send
+
+
+@pytest.fixture
+def published(monkeypatch: pytest.MonkeyPatch) -> list[WatchEvent]:
+    """What was handed to the broker."""
+    events: list[WatchEvent] = []
+    monkeypatch.setattr(mutations, "publish", events.extend)
+    return events
 
 
 @pytest.fixture

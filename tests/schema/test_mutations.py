@@ -5,10 +5,12 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from django.db import InterfaceError, OperationalError
 from pytest_django import Settings
 
 from schema import mutations
 from tests.schema.conftest import Ask
+from watchtime import totals
 from watchtime.events import PublishFailed, WatchEvent
 
 ONE = "mutation ($event: EventInput!) { publishEvent(event: $event) { id userErrors { path code message } } }"
@@ -16,14 +18,6 @@ MANY = """mutation ($events: [EventInput!]!) {
   publishEvents(events: $events) { acceptedCount ids userErrors { path code message } }
 }"""
 EVENT: dict[str, Any] = {"user": "ada", "slug": "dune", "at": 407}
-
-
-@pytest.fixture
-def published(monkeypatch: pytest.MonkeyPatch) -> list[WatchEvent]:
-    """What was handed to the broker."""
-    events: list[WatchEvent] = []
-    monkeypatch.setattr(mutations, "publish", events.extend)
-    return events
 
 
 def test_an_event_reaches_the_broker(read: Ask, published: list[WatchEvent]) -> None:
@@ -116,6 +110,59 @@ def test_the_valid_events_of_a_batch_are_stored(read: Ask, published: list[Watch
     ]
 
 
+@pytest.mark.parametrize(
+    ("wrong", "path"),
+    [
+        ({"at": "x"}, ["at"]),
+        ({"at": True}, ["at"]),
+        ({"at": 407.5}, ["at"]),
+        ({"at": None}, ["at"]),
+        ({"user": 5}, ["user"]),
+        ({"slug": ["dune"]}, ["slug"]),
+        ({"id": 7}, ["id"]),
+        ({"occurredAt": 7}, ["occurredAt"]),
+        ({"positional": "no"}, ["positional"]),
+        ({"seen_at": 5}, ["seen_at"]),
+        ({"occurred_at": "2026-01-31T20:15:00Z"}, ["occurred_at"]),
+        (5, []),
+        (None, []),
+        ([], []),
+    ],
+)
+def test_a_wrong_type_refuses_one_event_of_a_batch(
+    read: Ask, published: list[WatchEvent], wrong: Any, path: list[str]
+) -> None:
+    bad = EVENT | wrong if isinstance(wrong, dict) else wrong
+    payload = read(MANY, events=[EVENT] * 2 + [bad] + [EVENT] * 2)["publishEvents"]
+    assert payload["acceptedCount"] == len(published) == 4
+    (error,) = payload["userErrors"]
+    assert error["path"] == ["events", "2", *path]
+    assert error["code"]
+    assert error["message"]
+
+
+def test_a_missing_field_refuses_one_event_of_a_batch(read: Ask, published: list[WatchEvent]) -> None:
+    payload = read(MANY, events=[EVENT, {"slug": "dune"}])["publishEvents"]
+    assert payload["acceptedCount"] == len(published) == 1
+    assert sorted(error["path"] for error in payload["userErrors"]) == [["events", "1", "at"], ["events", "1", "user"]]
+
+
+def test_a_batch_takes_the_values_that_a_single_event_does(read: Ask, published: list[WatchEvent]) -> None:
+    nulls = dict.fromkeys(("start", "id", "occurredAt", "positional"))
+    for event in (EVENT | {"at": 407.0, "start": 4e2}, EVENT | nulls):
+        assert read(ONE, event=event)["publishEvent"]["userErrors"] == []
+        assert read(MANY, events=[event])["publishEvents"]["userErrors"] == []
+        assert read(MANY, events=event)["publishEvents"]["userErrors"] == []
+    assert [(event.start, event.at) for event in published] == [(400, 407)] * 3 + [(0, 407)] * 3
+
+
+def test_an_event_in_the_document_is_coerced_by_graphql(ask: Ask, published: list[WatchEvent]) -> None:
+    send = 'mutation { publishEvents(events: [{user: "ada", slug: "dune", at: %s}]) { acceptedCount } }'
+    assert ask(send % "407") == {"data": {"publishEvents": {"acceptedCount": 1}}}
+    assert ask(send % '"x"')["errors"][0]["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED"
+    assert len(published) == 1
+
+
 def test_an_empty_batch_is_fine(read: Ask, published: list[WatchEvent]) -> None:
     assert read(MANY, events=[])["publishEvents"] == {"acceptedCount": 0, "ids": [], "userErrors": []}
 
@@ -129,17 +176,41 @@ def test_a_batch_takes_a_thousand_events_and_no_more(read: Ask, refused: Any, pu
 
 @pytest.mark.parametrize(("document", "variables"), [(ONE, {"event": EVENT}), (MANY, {"events": [EVENT]})])
 def test_a_broker_that_is_down_is_service_unavailable(
-    ask: Ask, monkeypatch: pytest.MonkeyPatch, document: str, variables: dict[str, Any]
+    ask: Ask,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    document: str,
+    variables: dict[str, Any],
 ) -> None:
     def fail(events: object) -> None:
-        raise PublishFailed("amqp://secret@host is down")
+        raise PublishFailed("the queue at amqp.internal\nis full")
 
     monkeypatch.setattr(mutations, "publish", fail)
     answer = ask(document, **variables)
     (error,) = answer["errors"]
     assert answer["data"] is None
-    assert error["extensions"]["code"] == "SERVICE_UNAVAILABLE"
-    assert "secret" not in json.dumps(answer)
+    assert error["extensions"] == {"code": "SERVICE_UNAVAILABLE"}
+    assert "internal" not in json.dumps(answer)
+    (record,) = [record for record in caplog.records if record.name == "schema.errors"]
+    assert (record.levelname, record.exc_info) == ("WARNING", None)
+    assert record.getMessage() == "An event was not published: the queue at amqp.internal is full"
+
+
+@pytest.mark.parametrize("failure", [OperationalError, InterfaceError])
+def test_a_database_that_is_away_is_one_line(
+    ask: Ask, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, failure: type[Exception]
+) -> None:
+    def fail(username: str) -> None:
+        raise failure("could not connect to db.internal")
+
+    monkeypatch.setattr(totals, "user_total", fail)
+    total = 'userTotalWatchTime(username: "ada") { pk }'
+    answer = ask(f"{{ {total} b: {total} c: {total} }}")
+    assert [error["extensions"] for error in answer["errors"]] == [{"code": "SERVICE_UNAVAILABLE"}] * 3
+    assert "internal" not in json.dumps(answer)
+    (record,) = [record for record in caplog.records if record.name == "schema.errors"]
+    assert (record.levelname, record.exc_info) == ("WARNING", None)
+    assert record.getMessage() == "The database is not available: could not connect to db.internal"
 
 
 def test_the_largest_batch_fits_into_the_body(settings: Settings) -> None:

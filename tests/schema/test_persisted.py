@@ -6,7 +6,7 @@ from hashlib import sha256
 from typing import Any
 
 import pytest
-from django.core.cache import cache
+from django.core.cache import caches
 from django.test import Client
 
 QUERY = "query A { __typename }"
@@ -17,9 +17,9 @@ ANSWER = {"data": {"__typename": "Query"}}
 
 @pytest.fixture(autouse=True)
 def empty_cache() -> Iterator[None]:
-    cache.clear()
+    caches["persisted"].clear()
     yield
-    cache.clear()
+    caches["persisted"].clear()
 
 
 def send(client: Client, method: str, **params: Any) -> Any:

@@ -1,5 +1,6 @@
 """GraphQL over HTTP: media types, status codes, and an answer in JSON whatever is sent."""
 
+import gzip
 import json
 import logging
 from io import BytesIO
@@ -8,10 +9,11 @@ from typing import Any
 import pytest
 from django.http import HttpResponse
 from django.test import Client
+from graphql import GraphQLSchema
 from pytest_django import Settings
 
-from schema import execution
-from schema.request import Operation
+from schema import extension, persisted
+from schema.documents import Document, read_document
 from tests.schema.conftest import Ask
 from watchtime import totals
 from watchtime.models import CustomUser
@@ -169,12 +171,59 @@ def test_utf8_may_be_named(client: Client, content_type: str) -> None:
     assert client.generic("POST", "/graphql/", json.dumps(HELLO), content_type).json() == ANSWER
 
 
-@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"])
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "TRACE", "BREW"])
 def test_other_methods_are_refused(client: Client, method: str) -> None:
     response = client.generic(method, "/graphql/", json.dumps(HELLO), "application/json")
     assert response.status_code == 405
-    assert response["Allow"] == "GET, POST"
+    assert response["Allow"] == "GET, HEAD, OPTIONS, POST"
     assert code_of(response) == "BAD_REQUEST"
+
+
+@pytest.mark.parametrize("path", ["/graphql/", "/graphql"])
+def test_what_programs_may_do_is_told(client: Client, path: str) -> None:
+    response = client.options(path)
+    assert (response.status_code, response["Allow"]) == (204, "GET, HEAD, OPTIONS, POST")
+
+
+def test_head_is_get_without_the_answer(client: Client) -> None:
+    response = client.head("/graphql/", HELLO)
+    assert (response.status_code, response.content) == (200, b"")
+    assert response["Content-Type"] == "application/json; charset=utf-8"
+    assert client.head("/graphql/").status_code == 400
+    assert client.head("/graphql/", headers={"Accept": "text/html"})["Content-Type"].startswith("text/html")
+    assert client.head("/graphql/", {"query": "mutation { __typename }"}).status_code == 405
+
+
+def test_the_slash_may_be_left_out(client: Client) -> None:
+    assert client.post("/graphql", HELLO, content_type="application/json").json() == ANSWER
+    assert client.get("/graphql", HELLO).json() == ANSWER
+    assert client.get("/graphql", headers={"Accept": "text/html"})["Content-Type"].startswith("text/html")
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "GZIP", "br", "deflate", "gzip, identity"])
+def test_an_encoded_body_is_refused_in_words(client: Client, encoding: str) -> None:
+    body = gzip.compress(json.dumps(HELLO).encode())
+    response = client.generic("POST", "/graphql/", body, "application/json", headers={"Content-Encoding": encoding})
+    assert (response.status_code, code_of(response)) == (415, "BAD_REQUEST")
+    assert "Content-Encoding" in response.json()["errors"][0]["message"]
+    assert (
+        client.post("/graphql/", HELLO, "application/json", headers={"Content-Encoding": "identity"}).json() == ANSWER
+    )
+
+
+def test_nobody_stores_an_answer(client: Client, db: None) -> None:
+    for query in ("{ __typename }", "{", '{ userTotalWatchTime(username: "ada") { pk } }'):
+        assert client.post("/graphql/", {"query": query}, "application/json")["Cache-Control"] == "no-store"
+        assert client.get("/graphql/", {"query": query})["Cache-Control"] == "no-store"
+    assert client.put("/graphql/")["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"query": "{ a }", "query": "{ __typename }"}', b'[{"query": "{ __typename }", "x": {"a": 1, "a": 1}}]']
+)
+def test_a_name_twice_in_one_object_is_refused(client: Client, body: bytes) -> None:
+    response = client.generic("POST", "/graphql/", body, "application/json")
+    assert (response.status_code, code_of(response)) == (400, "BAD_REQUEST")
 
 
 def test_get_does_not_mutate(client: Client) -> None:
@@ -215,10 +264,10 @@ def test_an_unexpected_exception_is_masked_and_logged_with_its_id(
 def test_a_failure_before_any_field_is_masked_and_logged_too(
     client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fail(operation: Operation) -> Operation:
+    def fail(*_: object) -> str:
         raise ConnectionError("cache.internal:6379 is away")
 
-    monkeypatch.setattr(execution, "with_document", fail)
+    monkeypatch.setattr(persisted, "document_text", fail)
     with caplog.at_level(logging.ERROR):
         response = client.post("/graphql/", HELLO, content_type="application/json")
     assert (response.status_code, code_of(response)) == (500, "INTERNAL_SERVER_ERROR")
@@ -230,14 +279,12 @@ def test_a_failure_before_any_field_is_masked_and_logged_too(
 
 
 def test_a_failure_is_of_one_operation_of_a_batch(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    plan = execution.plan
+    def fail(graph: GraphQLSchema, text: str) -> Document:
+        if "hunter2" in text:
+            raise RuntimeError(text)
+        return read_document(graph, text)
 
-    def fail(query: str) -> execution.Plan:
-        if "hunter2" in query:
-            raise RuntimeError(query)
-        return plan(query)
-
-    monkeypatch.setattr(execution, "plan", fail)
+    monkeypatch.setattr(extension, "read_document", fail)
     response = client.post("/graphql/", [HELLO, {"query": "{ hunter2 }"}, HELLO], content_type="application/json")
     first, failed, last = response.json()
     assert (response.status_code, first, last) == (200, ANSWER, ANSWER)

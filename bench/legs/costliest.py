@@ -1,15 +1,12 @@
-"""The dearest operations of each kind, as large as the limits let them be."""
+"""The most expensive operations of each kind, as large as the limits let them be."""
 
 import json
 from collections.abc import Callable
 from typing import Any
 
-from django.test import RequestFactory
 from graphql import get_introspection_query
 
-from schema.errors import ErrorCode, code_of
-from schema.execution import Context, run
-from schema.request import Operation
+from schema.schema import schema
 from watchtime.models import CustomUser, Movie, WatchTime
 
 PUBLISH = "mutation ($e: [EventInput!]!) { publishEvents(events: $e) { ids userErrors { path code message } } }"
@@ -42,10 +39,24 @@ def _fragments(number: int) -> str:
     )
 
 
+INSIDE = "name kind description isOneOf specifiedByURL fields { name } interfaces { name } possibleTypes { name }"
+OF_TYPES = "fields { name description args { name description defaultValue type { name kind } } type { name kind } }"
+
+
+def _inside(levels: int) -> str:
+    return f"{{ {OF_TYPES} {INSIDE} {'ofType ' + _inside(levels - 1) if levels else ''} }}"
+
+
+def _told(number: int) -> str:
+    errors = " ".join(f"a{n}: userErrors {{ path code message }}" for n in range(number))
+    return f"mutation ($e: [EventInput!]!) {{ publishEvents(events: $e) {{ {errors} }} }}"
+
+
 KINDS: dict[str, tuple[Callable[[int], str], list[dict[str, Any]] | None]] = {
     "rows under each of 100": (_nested("edges { node { id user { username } } }"), None),
-    "pages under each of 100": (_nested("pageInfo { endCursor }"), None),
-    "lists side by side": (_aliases("events(first: 100) { edges { node { id user { id } movie { id } } } }"), None),
+    "fields under each of 100": (_nested("edges { cursor node { id lastMoment totalWatchTime user { id } } }"), None),
+    "pages under each of 100": (_nested("pageInfo { startCursor endCursor }"), None),
+    "lists side by side": (_aliases("events(first: 80) { edges { node { id user { id } movie { id } } } }"), None),
     "counts": (_aliases("users { totalCount }"), None),
     "counts under each": (
         _aliases("movies(orderBy: TOTAL_WATCH_TIME_ASC) { edges { node { watchTimes { totalCount } } } }"),
@@ -53,9 +64,8 @@ KINDS: dict[str, tuple[Callable[[int], str], list[dict[str, Any]] | None]] = {
     ),
     "objects by their ids": (_aliases('node(id: "V2F0Y2hUaW1lOjE=") { id }'), None),
     "introspection": (lambda _: get_introspection_query(), None),
-    "introspection, repeated": (_aliases("__schema { types { fields { name args { name type { name } } } } }"), None),
-    "introspection of one type": (
-        _aliases('__type(name: "Query") { fields { args { name description type { name ofType { name } } } } }'),
+    "introspection, nested": (
+        lambda size: f"{{ __schema {{ types {{ fields {{ type {_inside(min(size, 30))} }} }} }} }}",
         None,
     ),
     "fragments to compare": (_fragments, None),
@@ -63,11 +73,12 @@ KINDS: dict[str, tuple[Callable[[int], str], list[dict[str, Any]] | None]] = {
     "wrong ids": (_aliases('node(id: "x") { id }'), None),
     "1,000 events": (lambda _: PUBLISH, [GOOD] * 1000),
     "1,000 invalid events": (lambda _: PUBLISH, [BAD] * 1000),
+    "1,000 invalid events, told again and again": (_told, [BAD] * 1000),
 }
 
 
 def bodies() -> dict[str, str]:
-    """Return the dearest request of each kind: its document as large as the limits let it be."""
+    """Return the most expensive request of each kind: its document as large as the limits let it be."""
     found = {}
     for kind, (document, events) in KINDS.items():
         variables = {"e": events} if events else {}
@@ -85,5 +96,5 @@ def _largest(document: Callable[[int], str], variables: dict[str, Any]) -> int:
 
 
 def _passes(query: str, variables: dict[str, Any]) -> bool:
-    result = run(Context(RequestFactory().post("/graphql/")), Operation(query, variables))
-    return not any(code_of(error) is ErrorCode.TOO_LARGE for error in result.errors or ())
+    result = schema.execute_sync(query, variable_values=variables)
+    return not any((error.extensions or {}).get("code") == "TOO_LARGE" for error in result.errors or ())

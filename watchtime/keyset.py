@@ -1,4 +1,4 @@
-"""Pages of a list: cursors, and the part of a queryset that a page is.
+"""Pages of a list by keyset: cursors, and the part of a queryset that a page is.
 
 A page starts behind a row's values (keyset), not behind a number of rows
 (offset), so the thousandth page costs what the first one does.
@@ -16,7 +16,6 @@ from typing import Any, Self, TypeVar
 from django.conf import settings
 from django.db.models import Model, QuerySet
 
-from schema.errors import BadUserInput
 from watchtime.models import MAX_SECONDS, MAX_USERNAME_LENGTH
 from watchtime.rows import Beyond, beyond
 
@@ -28,6 +27,10 @@ _encode = json.JSONEncoder(separators=(",", ":")).encode
 _UNSTORABLE = re.compile("[\\0\ud800-\udfff]")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+
+
+class InvalidPage(ValueError):
+    """A page that cannot be meant: of a wrong size, or with a cursor that is none of the list."""
 
 
 def a_number(value: object) -> int:
@@ -77,7 +80,7 @@ class Order:
     def values(self, cursor: str, argument: str) -> tuple[Key, ...]:
         """Return what `cursor` made a cursor of.
 
-        Raises BadUserInput, naming the argument, for anything that is no cursor of this order.
+        Raises InvalidPage, naming the argument, for anything that is no cursor of this order.
         """
         try:
             if len(cursor) > LONGEST_CURSOR:
@@ -87,7 +90,7 @@ class Order:
                 return tuple(read(value) for read, value in zip(self.kinds, coded, strict=True))
         except (ValueError, TypeError, RecursionError, binascii.Error):
             pass
-        raise BadUserInput(f"{argument} is not a cursor of this list in this order.")
+        raise InvalidPage(f"{argument} is not a cursor of this list in this order.")
 
 
 def is_storable(text: str) -> bool:
@@ -109,13 +112,13 @@ class Window:
     def of(cls, order: Order, first: int | None, after: str | None, last: int | None, before: str | None) -> Self:
         """Make a window of a connection's arguments.
 
-        Raises BadUserInput when they contradict each other, are too large or hold no cursor.
+        Raises InvalidPage when they contradict each other, are too large or hold no cursor.
         """
         if first is not None and last is not None:
-            raise BadUserInput("Give first or last, not both.")
+            raise InvalidPage("Give first or last, not both.")
         size, name = (first, "first") if last is None else (last, "last")
         if size is not None and not 0 <= size <= settings.GRAPHQL_MAX_PAGE_SIZE:
-            raise BadUserInput(f"{name} must be 0 to {settings.GRAPHQL_MAX_PAGE_SIZE}.")
+            raise InvalidPage(f"{name} must be 0 to {settings.GRAPHQL_MAX_PAGE_SIZE}.")
         return cls(
             order=order,
             size=settings.GRAPHQL_PAGE_SIZE if size is None else size,

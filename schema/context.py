@@ -1,0 +1,53 @@
+"""What resolvers find as `info.context`: the HTTP request and response, and what the request may still ask for."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any, Self
+
+from django.conf import settings
+from strawberry.django.context import StrawberryDjangoContext
+
+from schema.errors import ApiError, ErrorCode, TooLarge
+
+_MESSAGES = {
+    "TOKENS": "The documents of the batch have more than {:,} tokens.",
+    "EVENTS": "The request publishes more than {:,} events.",
+    "FIELDS": "The answer can have more than {:,} fields; ask for fewer items.",
+    "ROWS": "The answer can need more than {:,} rows; ask for fewer items.",
+    "INTROSPECTIONS": "The request asks for the schema more than {:,} times.",
+}
+
+
+@dataclass
+class Context(StrawberryDjangoContext):
+    """The context of a request, or of a call of `schema.execute_sync`, whose operations share its limits."""
+
+    deadline: float = 0.0  # of the operation that is executed, on the monotonic clock
+    used: Counter[str] = field(default_factory=Counter)
+
+    @classmethod
+    def around(cls, given: Any) -> Self:
+        """Return the context that was given, or one with what another has of a request and a response."""
+        if isinstance(given, cls):
+            return given
+        return cls(request=getattr(given, "request", None), response=getattr(given, "response", None))  # type: ignore[arg-type]
+
+    def use(self, what: str, number: int) -> None:
+        """Count what an operation asks for.
+
+        Raises TooLarge when the request's operations together ask for more than the setting GRAPHQL_MAX_... allows.
+        """
+        limit: int = getattr(settings, f"GRAPHQL_MAX_{what}")
+        if self.used[what] + number > limit:
+            raise TooLarge(_MESSAGES[what].format(limit))
+        self.used[what] += number
+
+    def start(self) -> None:
+        """Let the time of an operation begin."""
+        self.deadline = monotonic() + settings.GRAPHQL_TIMEOUT
+
+    def check_time(self) -> None:
+        """Raise ApiError when the time of the operation is up."""
+        if monotonic() > self.deadline:
+            raise ApiError(ErrorCode.TIMEOUT, f"The operation took longer than {settings.GRAPHQL_TIMEOUT} seconds.")

@@ -1,0 +1,98 @@
+"""What happens to every operation before Strawberry executes it, over HTTP and by `schema.execute_sync` alike."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from django.db import connection
+from strawberry.extensions import SchemaExtension
+from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
+from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
+from strawberry.types.graphql import OperationType
+
+from schema import persisted
+from schema.context import Context
+from schema.documents import Operation, read_document
+from schema.errors import BadUserInput, RequestError
+from schema.inputs import pass_on
+from watchtime.requests import name_operation
+
+if TYPE_CHECKING:
+    from schema.schema import Schema
+
+LONGEST_TEXT = 100_000  # characters of a variable; those that are right have 2,000 at most
+_PARAMETERS: Mapping[str, tuple[type, str]] = {
+    "query": (str, "a string"),
+    "variables": (dict, "an object"),
+    "operationName": (str, "a string"),
+    "extensions": (dict, "an object"),
+}
+
+
+class Limits(SchemaExtension):
+    """Finds the document of an operation, refuses what exceeds a limit or is invalid, and bounds the time it takes."""
+
+    def on_operation(self) -> Iterator[None]:
+        """Prepare the operation. Raises GraphQLError, which Strawberry answers with, where it is refused."""
+        execution = self.execution_context
+        context = execution.context = Context.around(execution.context)
+        name = execution.operation_name  # while there is no document, the name that the client gave
+        _check_parameters(execution.query, execution.variables, name, execution.operation_extensions)
+        execution.query = persisted.document_text(execution.query, execution.operation_extensions)
+        graph = cast("Schema", execution.schema).graph
+        document = read_document(graph, execution.query)
+        operation = document.operation(name)
+        self._check_method(operation)
+        context.use("TOKENS", document.node.token_count)
+        execution.variables = _variables(context, operation, execution.variables or {})
+        rules = (*execution.validation_rules, MaybeNullValidationRule, OneOfInputValidationRule)
+        execution.graphql_document = document.node
+        execution.pre_execution_errors = document.validate(graph, rules)
+        if not execution.pre_execution_errors:
+            name_operation(operation.name)
+            persisted.remember(execution.query, execution.operation_extensions)
+        context.start()
+        with connection.execute_wrapper(_in_time(context)):
+            yield
+
+    def _check_method(self, operation: Operation) -> None:
+        if OperationType(operation.node.operation.value) not in self.execution_context.allowed_operations:
+            raise RequestError(405, "Mutations need POST.")
+
+
+def _check_parameters(*given: object) -> None:
+    """Raise RequestError for a parameter of a wrong type, and when there is neither a document nor its hash."""
+    for (name, (kind, words)), value in zip(_PARAMETERS.items(), given, strict=True):
+        if value is not None and not isinstance(value, kind):
+            raise RequestError(400, f"{name} must be {words}.")
+
+
+def _variables(context: Context, operation: Operation, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the variables to execute with.
+
+    Raises TooLarge when the operation asks for too much with them, BadUserInput when one would take long to refuse.
+    """
+    for unit, number in operation.price.in_units({**operation.defaults, **given}).items():
+        context.use(unit, number)
+    if any(map(_is_endless, given.values())):
+        raise BadUserInput(f"A variable has a text or a name of more than {LONGEST_TEXT:,} characters.")
+    return pass_on(given, operation.events)
+
+
+def _is_endless(value: object) -> bool:
+    """Say whether a variable, or an item of it, is a text, or has a name, of which to say what is wrong takes long."""
+    for item in value if isinstance(value, list) else (value,):
+        if isinstance(item, str) and len(item) > LONGEST_TEXT:
+            return True
+        if isinstance(item, dict) and max(map(len, item), default=0) > LONGEST_TEXT:
+            return True
+    return False
+
+
+def _in_time(context: Context) -> Callable[..., Any]:
+    """Return a wrapper that lets Django send no statement for an operation whose time is up."""
+
+    def execute(send: Callable[..., Any], *statement: Any) -> Any:
+        context.check_time()
+        return send(*statement)
+
+    return execute

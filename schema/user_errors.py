@@ -1,0 +1,69 @@
+"""What is wrong with an event, as clients get it: data of the answer, with the path of the wrong value."""
+
+from enum import Enum
+from functools import lru_cache
+from typing import Self
+
+import strawberry
+
+from watchtime.events import FieldError
+
+
+@strawberry.enum(description="What is wrong with a field.")
+class UserErrorCode(Enum):
+    """The codes of a UserError."""
+
+    INVALID = strawberry.enum_value("INVALID", description="It breaks the event contract in some other way.")
+    TOO_SHORT = strawberry.enum_value("TOO_SHORT", description="It has too few characters.")
+    TOO_LONG = strawberry.enum_value("TOO_LONG", description="It has too many characters.")
+    INVALID_CHARACTERS = strawberry.enum_value(
+        "INVALID_CHARACTERS", description="It has characters that are not allowed."
+    )
+    OUT_OF_RANGE = strawberry.enum_value("OUT_OF_RANGE", description="It is too small or too large a number.")
+    START_AFTER_AT = strawberry.enum_value("START_AFTER_AT", description="The stretch starts after its end.")
+    INVALID_TIME = strawberry.enum_value("INVALID_TIME", description="It is no RFC 3339 time with an offset.")
+    INVALID_UUID = strawberry.enum_value("INVALID_UUID", description="It is no UUID.")
+
+
+_CODES = {
+    "string_too_short": UserErrorCode.TOO_SHORT,
+    "string_too_long": UserErrorCode.TOO_LONG,
+    "invalid_characters": UserErrorCode.INVALID_CHARACTERS,
+    "string_unicode": UserErrorCode.INVALID_CHARACTERS,
+    "greater_than_equal": UserErrorCode.OUT_OF_RANGE,
+    "less_than_equal": UserErrorCode.OUT_OF_RANGE,
+    "start_after_at": UserErrorCode.START_AFTER_AT,
+}
+_CODES_OF_FIELDS = {"id": UserErrorCode.INVALID_UUID, "occurred_at": UserErrorCode.INVALID_TIME}
+_GRAPHQL_NAMES = {"occurred_at": "occurredAt"}
+
+
+@strawberry.type(description="Something that is wrong with an input, and where.")
+class UserError:
+    """One thing that the client should correct."""
+
+    path: list[str] = strawberry.field(
+        description="The way to the wrong value from the mutation's arguments, such as `events`, `3`, `at`."
+    )
+    code: UserErrorCode = strawberry.field(description="What is wrong, for programs.")
+    message: str = strawberry.field(description="What is wrong, for people.")
+
+    @classmethod
+    def of(cls, error: FieldError, *parents: str) -> Self:
+        """Return a field's error as clients see it, under the path of the event."""
+        names, code = _place_and_code(error.field, error.code)
+        return cls(path=[*parents, *names], code=code, message=error.message)
+
+    @classmethod
+    def unknown(cls, *path: str) -> Self:
+        """Return the error of a field that an event does not have."""
+        return cls(path=[*path], code=UserErrorCode.INVALID, message="Extra inputs are not permitted")
+
+
+@lru_cache(maxsize=64)  # a thousand events can have six thousand errors
+def _place_and_code(field: str, code: str) -> tuple[tuple[str, ...], UserErrorCode]:
+    """Return the way to a field from its event, and the code that clients get."""
+    if field == "event":
+        return (), _CODES.get(code, UserErrorCode.INVALID)
+    default = _CODES.get(code, UserErrorCode.INVALID)
+    return (_GRAPHQL_NAMES.get(field, field),), _CODES_OF_FIELDS.get(field, default)

@@ -1,0 +1,211 @@
+"""Lists that are read a page at a time, each page one statement and a few steps on an index.
+
+What was read together has its own lists read together, too: a list under each of a hundred viewers is one statement.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from itertools import islice
+from typing import Any, Literal, Protocol, cast
+
+from django.conf import settings
+from django.db import connection
+from django.db.models import Model, QuerySet
+
+from watchtime.history import Part, Place, count_events, events
+from watchtime.keyset import Order, Window, a_name, a_number, a_time
+from watchtime.models import CustomUser, Movie, WatchTime
+
+# Orders that have an index. A cursor carries the order's name, so two lists share none.
+BY_ID = Order("ID", ("id",), kinds=(a_number,))
+NEWEST_FIRST = Order("NEWEST", ("occurred_at", "id"), descending=True, kinds=(a_time, a_number))
+MOST_USERS = Order("MOST_WATCHED_USERS", ("total_watch_time", "id"), descending=True)
+LEAST_USERS = Order("LEAST_WATCHED_USERS", ("total_watch_time", "id"))
+USERNAME_ASC = Order("USERNAME_ASC", ("username",), kinds=(a_name,))
+USERNAME_DESC = Order("USERNAME_DESC", ("username",), descending=True, kinds=(a_name,))
+MOST_MOVIES = Order("MOST_WATCHED_MOVIES", ("total_watch_time", "id"), descending=True)
+LEAST_MOVIES = Order("LEAST_WATCHED_MOVIES", ("total_watch_time", "id"))
+SLUG_ASC = Order("SLUG_ASC", ("slug",), kinds=(a_name,))
+SLUG_DESC = Order("SLUG_DESC", ("slug",), descending=True, kinds=(a_name,))
+
+_BATCH = "_watchtime_batch"
+Owner = Literal["user", "movie"]
+Page = Callable[["QuerySet[WatchTime]"], "QuerySet[WatchTime]"]  # cuts a page out of an owner's pairs
+PARTS_OF_A_STATEMENT = 400  # SQLite takes 500
+# What clients can read. A viewer is also Django's user, with three times as many columns to read and set.
+COLUMNS: Mapping[Owner, Sequence[str]] = {
+    "user": ("username", "total_watch_time"),
+    "movie": ("title", "slug", "total_watch_time"),
+}
+
+
+class Source(Protocol):
+    """A list, and the order that it is read in."""
+
+    order: Order
+
+    def read(self, window: Window) -> Sequence[Model]:
+        """Return the rows of the window and one more, as `Window.cut` does."""
+
+    def count(self) -> int | None:
+        """Return how many rows there are; None when it would have to count more than the setting allows."""
+
+
+class Rows:
+    """A source that is a queryset; what it reads is remembered as read together."""
+
+    def __init__(self, queryset: QuerySet[Any], order: Order) -> None:
+        self.queryset = queryset
+        self.order = order
+
+    def read(self, window: Window) -> Sequence[Model]:
+        """Read the window in one statement."""
+        rows = window.cut(self.queryset)
+        remember_together(rows)
+        return rows
+
+    def count(self) -> int | None:
+        """Count up to one more than the setting, so that a table of any size costs the same."""
+        return _unless_too_many(self.queryset.order_by()[: settings.GRAPHQL_MAX_COUNT + 1].count())
+
+
+class Ledger:
+    """A source that is a part of the ledger, newest first; None is a part without events."""
+
+    order = NEWEST_FIRST
+
+    def __init__(self, part: Part | None) -> None:
+        self.part = part
+
+    def read(self, window: Window) -> Sequence[Model]:
+        """Read the window in one statement."""
+        if self.part is None:
+            return []
+        newer, older = cast("Place | None", window.after), cast("Place | None", window.before)
+        part = self.part.between(above=older, below=newer)
+        rows = events(part, window.size + 1, oldest_first=window.backwards)
+        remember_together(rows)
+        return rows
+
+    def count(self) -> int | None:
+        """Count up to one more than the setting, so that a ledger of any size costs the same."""
+        return 0 if self.part is None else _unless_too_many(count_events(self.part, settings.GRAPHQL_MAX_COUNT + 1))
+
+
+class Batch:
+    """Viewers or movies that were read together, whose pairs are read together, too.
+
+    Without it a list under each of a hundred viewers would be a hundred statements.
+    """
+
+    def __init__(self, objects: Sequence[Model]) -> None:
+        self.objects = {item.pk: item for item in objects}
+        self.pages: dict[Window, dict[Any, list[WatchTime]]] = {}
+
+    @classmethod
+    def of(cls, item: Model) -> "Batch":
+        """Return the batch that the object was read in."""
+        batch = vars(item).get(_BATCH)
+        return batch if isinstance(batch, cls) else cls([item])
+
+    @cached_property
+    def owner(self) -> Owner:
+        """What these objects are to their pairs."""
+        return "movie" if isinstance(next(iter(self.objects.values())), Movie) else "user"
+
+    @cached_property
+    def counts(self) -> dict[int, int] | None:
+        """How many pairs each object has; None when they are too many together."""
+        counts = count_of_each(self.owner, list(self.objects), settings.GRAPHQL_MAX_COUNT + 1)
+        return None if _unless_too_many(sum(counts.values())) is None else counts
+
+    def page(self, window: Window) -> dict[Any, list[WatchTime]]:
+        """Return the window of every object's pairs, by the object's pk."""
+        if window not in self.pages:
+            self.pages[window] = self._read(window)
+        return self.pages[window]
+
+    def _read(self, window: Window) -> dict[Any, list[WatchTime]]:
+        rows = page_of_each(self.owner, self.objects, lambda pairs: window.restrict(pairs)[: window.size + 1])
+        pages: dict[Any, list[WatchTime]] = {pk: [] for pk in self.objects}
+        for row in sorted(rows, key=lambda row: row.pk, reverse=window.descending):
+            pk = getattr(row, f"{self.owner}_id")
+            setattr(row, self.owner, self.objects[pk])
+            pages[pk].append(row)
+        remember_together(rows)
+        return pages
+
+
+class PairsOf:
+    """A source that is the pairs of one viewer or movie, in the order of first views."""
+
+    order = BY_ID
+
+    def __init__(self, parent: Model) -> None:
+        self.parent = parent
+        self.batch = Batch.of(parent)
+
+    def read(self, window: Window) -> Sequence[Model]:
+        """Read the window for every object of the batch, once."""
+        return self.batch.page(window)[self.parent.pk]
+
+    def count(self) -> int | None:
+        """Count for every object of the batch, once."""
+        return self.batch.counts[self.parent.pk] if self.batch.counts is not None else None
+
+
+def _unless_too_many(count: int) -> int | None:
+    return count if count <= settings.GRAPHQL_MAX_COUNT else None
+
+
+def remember_together(rows: Iterable[Model]) -> None:
+    """Make a batch of viewers or movies, and two of those that came along with pairs or events."""
+    together = list(rows)
+    if together and isinstance(together[0], CustomUser | Movie):
+        _mark(together)
+    elif together:
+        for name in ("user", "movie"):
+            related = [getattr(row, name) for row in together]
+            _mark([item for item in related if _BATCH not in vars(item)])
+
+
+def _mark(objects: Sequence[Model]) -> None:
+    batch = Batch(objects)
+    for item in objects:
+        vars(item)[_BATCH] = batch
+
+
+def page_of_each(owner: Owner, pks: Iterable[int], page: Page) -> list[WatchTime]:
+    """Return the pairs of a page of each owner, with the viewer or movie that is not the owner, in no order."""
+    other: Owner = "movie" if owner == "user" else "user"
+    columns = ("user_id", "movie_id", "last_moment", "total", *(f"{other}__{column}" for column in COLUMNS[other]))
+    found = WatchTime.objects.filter(pk__in=list(_pks_of_each(owner, pks, page)))
+    return list(found.select_related(other).only(*columns))
+
+
+def count_of_each(owner: Owner, pks: Sequence[int], limit: int) -> dict[int, int]:
+    """Return how many pairs each owner has, counting no further than `limit` of all together."""
+    rows = WatchTime.objects.filter(**{f"{owner}__in": pks}).values(f"{owner}_id")[:limit]
+    part, params = rows.query.sql_with_params()
+    with connection.cursor() as cursor:
+        # The limit is within, so that a movie that everybody watched costs no more than this.
+        cursor.execute(f"SELECT {owner}_id, COUNT(*) FROM ({part}) AS part GROUP BY {owner}_id", params)
+        counts = dict(cursor.fetchall())
+    return {pk: counts.get(pk, 0) for pk in pks}
+
+
+def _pks_of_each(owner: Owner, pks: Iterable[int], page: Page) -> Iterator[int]:
+    """Yield the primary keys of the pairs on a page of each owner.
+
+    One statement with a part per owner, each a few steps on the index. Window
+    functions number the whole history of every owner, and a join that looks up
+    where each part ends tempts PostgreSQL into reading the whole table.
+    """
+    part, (_, *params) = page(WatchTime.objects.filter(**{owner: 0})).values("pk").query.sql_with_params()
+    part = f"SELECT * FROM ({part}) AS part"
+    remaining = iter(pks)
+    while chunk := list(islice(remaining, PARTS_OF_A_STATEMENT)):
+        with connection.cursor() as cursor:
+            statement = " UNION ALL ".join([part] * len(chunk))
+            cursor.execute(statement, [param for pk in chunk for param in (pk, *params)])
+            yield from (pk for (pk,) in cursor.fetchall())
