@@ -51,7 +51,7 @@ class Importing:
 
     def __init__(self, occurrences: Occurrences, *, dry_run: bool = False) -> None:
         self._occurrences = occurrences
-        self._dry_run = dry_run
+        self.dry_run = dry_run
         self.rows = self.marks = self.events = self.new = self.known = self.repeated = self.grown = 0
         self.growing = False
         self.skips = Skips()
@@ -76,7 +76,7 @@ class Importing:
         asked = {(event.user, event.id) for row in rows for event in row.events}
         counted: dict[Key, Content | None] = {**dict.fromkeys(asked), **counted_under(asked)}
         new = [event for row in rows for event in self._new(row, counted)]
-        if not self._dry_run:
+        if not self.dry_run:
             describe_movies(rows)
             publish(new)
         self.new += len(new)

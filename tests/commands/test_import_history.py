@@ -130,7 +130,7 @@ def test_rows_that_grow_count_their_increase(tmp_path: Path) -> None:
         assert summary[0] == (
             f"{new + known} events of 1 rows: {new} published, {known} already known, 0 repeated in the file"
         )
-        assert summary[1] == f"{grown} rows had grown: what was counted of them stays, the increase is published"
+        assert summary[1] == f"{grown} rows had grown: what was counted of them stays, the increase is new"
         assert fold_queued() == new
     assert WatchTime.objects.get().total == 5000
     assert sum(one.at - one.start for one in Event.objects.all()) == 5000
@@ -169,8 +169,8 @@ def test_viewers_can_be_told(tmp_path: Path, options: dict[str, Any], users: set
 def test_time_zones(tmp_path: Path, settings: Any) -> None:
     file = write(tmp_path / "a.tsv", f"{LINE}100\n")
     settings.MACHINE_TIME_ZONE = "Asia/Tokyo"
-    run("jellyfin", file)
-    run("jellyfin", file, time_zone="Europe/Berlin")
+    assert run("jellyfin", file)[-1] == "1 times without an offset were taken as of Asia/Tokyo"
+    assert run("jellyfin", file, time_zone="Europe/Berlin")[-1].endswith("as of Europe/Berlin")
     assert [one.occurred_at.hour for one in queued()] == [12, 19]
 
 
@@ -239,6 +239,8 @@ def test_a_file_that_breaks_off_says_what_is_published(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="1000 events are published: run it again"):
         run("youtube", file, user="anna")
     assert len(queued()) == 1000
+    with pytest.raises(CommandError, match="; nothing new is published"):
+        run("youtube", file, user="anna", dry_run=True)
 
 
 def test_a_stopped_import_says_what_is_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

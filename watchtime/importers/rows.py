@@ -44,19 +44,20 @@ class Row:
     rest: Rest | None = None
 
 
-@dataclass(frozen=True)
+@dataclass
 class Options:
     """What the source does not tell and the caller does.
 
     `user` is who watched everything in the file. `users` maps single names of the source to
     usernames. `zone` is that of times without an offset. `dates` says how days with slashes
-    are written where the file alone is ambiguous.
+    are written where the file alone is ambiguous. `local_times` counts the times that `zone` decided.
     """
 
     user: str | None = None
     users: Mapping[str, str] = field(default_factory=dict)
     zone: tzinfo = UTC
     dates: Literal["day-first", "month-first"] | None = None
+    local_times: int = 0
 
     def viewer(self, name: str | None) -> str:
         """Return the username for a viewer's name in the source. Raises LeftOut where there is none."""
@@ -74,7 +75,10 @@ class Options:
 
     def local(self, moment: datetime) -> datetime:
         """Return a time in UTC; one without an offset is taken as of the source's time zone."""
-        return (moment if moment.tzinfo else moment.replace(tzinfo=self.zone)).astimezone(UTC)
+        if moment.tzinfo is None:
+            self.local_times += 1
+            moment = moment.replace(tzinfo=self.zone)
+        return moment.astimezone(UTC)
 
     def midday(self, day: date) -> datetime:
         """Return the middle of a day of the source's time zone, for what is only known by the day."""

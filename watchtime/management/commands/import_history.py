@@ -60,26 +60,26 @@ class Command(BaseCommand):
                 raise CommandError(f"{error}{_so_far(importing)}") from error
             except KeyboardInterrupt:
                 raise CommandError(f"stopped{_so_far(importing)}", returncode=128 + signal.SIGINT) from None
-        self._report(importing, dry_run=dry_run)
+        self._report(importing, told)
 
-    def _report(self, importing: Importing, *, dry_run: bool) -> None:
-        done = "would be published" if dry_run else "published"
+    def _report(self, importing: Importing, told: Options) -> None:
+        done = "would be published" if importing.dry_run else "published"
         self.stdout.write(
             f"{importing.events} events of {importing.rows} rows: "
             f"{importing.new} {done}, {importing.known} already known, {importing.repeated} repeated in the file"
         )
         if importing.growing:
-            self.stdout.write(
-                f"{importing.grown} rows had grown: what was counted of them stays, the increase is {done}"
-            )
+            self.stdout.write(f"{importing.grown} rows had grown: what was counted of them stays, the increase is new")
         if importing.marks:
             self.stdout.write(f"{importing.marks} rows were marks: they say that something was watched, not how long")
+        if told.local_times:
+            self.stdout.write(f"{told.local_times} times without an offset were taken as of {told.zone}")
         for line in importing.skips:
             self.stdout.write(line)
 
 
 def _so_far(importing: Importing) -> str:
-    if not importing.new:
+    if importing.dry_run or not importing.new:
         return "; nothing new is published"
     return f"; {importing.new} events are published: run it again, ids make repeats harmless"
 
@@ -118,7 +118,7 @@ def _zone(name: str | None) -> tzinfo:
             return ZoneInfo(name or settings.MACHINE_TIME_ZONE.removeprefix(":"))
         if LOCAL_TIME.exists():
             with LOCAL_TIME.open("rb") as data:
-                return ZoneInfo.from_file(data, key="this machine's")
+                return ZoneInfo.from_file(data, key="this machine's zone")
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise CommandError(f"no time zone: {error}; say which with --time-zone") from error
     return ZoneInfo("UTC")
