@@ -6,10 +6,21 @@ import sys
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
+from django.db import InterfaceError, OperationalError
 
-if __name__ == "__main__":
+
+def main() -> None:
+    """Run a command. Settings and a database that cannot be used are one line, not a traceback."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
     try:
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
         sys.exit(f"The settings are wrong: {error}")
+    except (OperationalError, InterfaceError) as error:
+        from watchtime.startup import explain
+
+        sys.exit(f"CommandError: {explain(error)}")
+
+
+if __name__ == "__main__":
+    main()

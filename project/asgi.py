@@ -1,13 +1,152 @@
-"""The ASGI entry point, for deployments whose server speaks ASGI."""
+"""The entry point that `manage.py serve` runs: requests are read, and answers sent, without holding a thread.
 
-import os
+A request's body is read to its end by the event loop before one of a few threads runs Django (`project.wsgi`), and
+its answer is sent after the thread is free again. So a client that is slow to send or to read holds up nobody else.
+"""
+
+import asyncio
+import io
+import json
+import multiprocessing
+import sys
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from django.conf import settings
-from django.core.asgi import get_asgi_application
 
-from watchtime.postgresql.base import DatabaseWrapper
+from project.wsgi import application as django
+from watchtime.processes import stop_with
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
+Message = dict[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+WSGI = Callable[[dict[str, Any], Callable[..., Any]], Any]
+Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
 
-application = get_asgi_application()
-DatabaseWrapper.patience = settings.DATABASE_TIMEOUT
+# A list of names is one header in WSGI; these are joined in their own way, the others by commas (RFC 9110, 5.3).
+SEPARATORS = {"HTTP_COOKIE": "; "}
+
+
+class Gateway:
+    """An ASGI application that runs a WSGI application in threads.
+
+    A body is read up to `body_limit` bytes and one: the application refuses what is longer. A body that is not
+    here after `body_timeout` seconds is answered with 408, and what comes while `most_waiting` requests wait for a
+    thread is answered with 503.
+    """
+
+    def __init__(
+        self,
+        application: WSGI,
+        *,
+        threads: int,
+        body_limit: int,
+        body_timeout: float = 20.0,
+        most_waiting: int = 1000,
+    ) -> None:
+        self._application = application
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="web")
+        self._body_limit = body_limit
+        self._body_timeout = body_timeout
+        self._room = threads + most_waiting
+
+    async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        try:
+            body = await self._body(receive)
+        except TimeoutError:
+            answer = _problem(408, "The body of the request did not arrive in time")
+        else:
+            if body is None:
+                return
+            answer = await self._run(scope, body)
+        status, headers, content = answer
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": content})
+
+    async def _body(self, receive: Receive) -> bytes | None:
+        """Return the body, or None when the client has gone. Raises TimeoutError."""
+        body, more = bytearray(), True
+        async with asyncio.timeout(self._body_timeout):
+            while more and len(body) <= self._body_limit:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    return None
+                body += message.get("body", b"")
+                more = message.get("more_body", False)
+        return bytes(body)
+
+    async def _run(self, scope: Mapping[str, Any], body: bytes) -> Answer:
+        if self._room <= 0:
+            return _problem(503, "The service is overloaded, come again", (b"retry-after", b"1"))
+        self._room -= 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, self._answer, scope, body)
+        finally:
+            self._room += 1
+
+    def _answer(self, scope: Mapping[str, Any], body: bytes) -> Answer:
+        started: list[tuple[str, Iterable[tuple[str, str]]]] = []
+
+        def start_response(status: str, headers: Iterable[tuple[str, str]], _error: object = None) -> None:
+            started.append((status, headers))
+
+        response = self._application(environ(scope, body), start_response)
+        try:
+            content = b"".join(response)
+        finally:
+            response.close()
+        status, headers = started[-1]
+        return int(status[:3]), [(k.lower().encode("latin-1"), v.encode("latin-1")) for k, v in headers], content
+
+
+def environ(scope: Mapping[str, Any], body: bytes) -> dict[str, Any]:
+    """Return the variables of a request as WSGI names them (PEP 3333).
+
+    A header with an underscore in its name is left out: it would pass for the one with hyphens that a proxy sets.
+    """
+    server, client = scope.get("server") or ("localhost", 80), scope.get("client") or ("", 0)
+    variables: dict[str, Any] = {
+        "REQUEST_METHOD": scope["method"],
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote_to_bytes(scope["raw_path"]).decode("latin-1"),
+        "QUERY_STRING": scope["query_string"].decode("latin-1"),
+        "SERVER_NAME": server[0],
+        "SERVER_PORT": str(server[1]),
+        "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
+        "REMOTE_ADDR": client[0],
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": scope["scheme"],
+        "wsgi.input": io.BytesIO(body),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+    }
+    for raw_name, raw_value in scope["headers"]:
+        if b"_" in raw_name:
+            continue
+        name, value = "HTTP_" + raw_name.decode("latin-1").upper().replace("-", "_"), raw_value.decode("latin-1")
+        variables[name] = f"{variables[name]}{SEPARATORS.get(name, ',')}{value}" if name in variables else value
+    variables["CONTENT_TYPE"] = variables.pop("HTTP_CONTENT_TYPE", "")
+    declared, in_chunks = variables.pop("HTTP_CONTENT_LENGTH", None), variables.pop("HTTP_TRANSFER_ENCODING", None)
+    variables["CONTENT_LENGTH"] = declared if declared and not in_chunks else str(len(body))
+    return variables
+
+
+def _problem(status: int, detail: str, *headers: tuple[bytes, bytes]) -> Answer:
+    content = json.dumps({"detail": detail}).encode()
+    length = str(len(content)).encode()
+    return status, [(b"content-type", b"application/json"), (b"content-length", length), *headers], content
+
+
+application = Gateway(
+    django,
+    threads=settings.WEB_THREADS,
+    body_limit=max(settings.GRAPHQL_MAX_BODY, settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0),
+)
+
+if server := multiprocessing.parent_process():  # this is a worker of `manage.py serve`
+    stop_with(server.pid or 0)

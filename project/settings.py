@@ -1,6 +1,7 @@
 """Every setting of the service. The only file that reads the environment; .env.example lists it."""
 
 import logging
+import os
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import environ
 
 from project.env import Reader, is_default_guest, is_loopback, is_remote_plaintext, remote_nodes
+from project.logs import is_fault
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -26,8 +28,8 @@ env.require(
 
 HOST = env.text("HOST", "127.0.0.1", matching=r"[A-Za-z0-9.:_-]+", described="an address or a host name")
 PORT = env.integer("PORT", 8000, 1, 65_535)
-WEB_WORKERS = env.integer("WEB_WORKERS", 1, 1, 256)
-WEB_THREADS = env.integer("WEB_THREADS", 16, 1, 256)
+WEB_WORKERS = env.integer("WEB_WORKERS", min(os.cpu_count() or 1, 4), 1, 256)
+WEB_THREADS = env.integer("WEB_THREADS", 8, 1, 256)
 env.require(
     not DEBUG or is_loopback(HOST),
     "DEBUG must be false where HOST is not a loopback address such as 127.0.0.1: its error pages show too much",
@@ -283,7 +285,10 @@ LOG_REQUESTS = env.boolean("LOG_REQUESTS", LOG_FORMAT == "json")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"request": {"()": "watchtime.requests.RequestFilter"}},
+    "filters": {
+        "request": {"()": "watchtime.requests.RequestFilter"},
+        "faults": {"()": "django.utils.log.CallbackFilter", "callback": is_fault},
+    },
     "formatters": {
         "text": {
             "()": "watchtime.requests.TextFormatter",
@@ -302,7 +307,7 @@ LOGGING = {
         "stderr": {
             "class": "logging.StreamHandler",
             "formatter": LOG_FORMAT,
-            "filters": ["request"],
+            "filters": ["request", "faults"],
             "stream": sys.stderr,
         }
     },

@@ -48,6 +48,7 @@ from watchtime.history import Part, Place, events
 from watchtime.keyset import a_time, microseconds
 from watchtime.metrics import refused
 from watchtime.models import MAX_SECONDS, CustomUser, Event, Movie
+from watchtime.startup import explain
 
 PAGE_SIZE = 100
 RETRY_AFTER = "1"  # seconds
@@ -339,7 +340,7 @@ def _invalid_data(errors: Iterable[tuple[str, str]]) -> HttpResponse:
 @api.exception_handler(OperationalError)
 @api.exception_handler(InterfaceError)
 def _no_database(request: HttpRequest, error: Exception) -> HttpResponse:
-    logger.error("The database is not available: %s", error)
+    logger.error("Answered 503: %s", explain(error))
     body = {"detail": "The service is not available now"}
     return JsonResponse(body, status=503, headers={"Retry-After": RETRY_AFTER})
 

@@ -40,9 +40,13 @@ def manage(env: Environment, *arguments: str, check: bool = True) -> "subprocess
 
 
 @contextmanager
-def running(env: Environment, *arguments: str, stderr: IO[str] | None = None) -> Iterator["subprocess.Popen[str]"]:
+def running(
+    env: Environment, *arguments: str, stderr: IO[str] | None = None, stdout: IO[str] | None = None
+) -> Iterator["subprocess.Popen[str]"]:
     """Run a command meanwhile; at the end it is told to stop, and killed when it does not."""
-    process = subprocess.Popen([sys.executable, "manage.py", *arguments], cwd=ROOT, env=env, text=True, stderr=stderr)
+    process = subprocess.Popen(
+        [sys.executable, "manage.py", *arguments], cwd=ROOT, env=env, text=True, stderr=stderr, stdout=stdout
+    )
     try:
         yield process
     finally:

@@ -41,8 +41,9 @@ class Process:
         return self._process.pid
 
     def children(self) -> list[int]:
-        listed = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text()
-        return [int(pid) for pid in listed.split()]
+        """Return the workers; multiprocessing's resource tracker is none."""
+        listed = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        return [int(pid) for pid in listed if "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text()]
 
     def signal(self, number: signal.Signals) -> None:
         os.killpg(self.pid, number)

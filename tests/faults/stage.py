@@ -127,6 +127,7 @@ class Stage:
             "BROKER_URL": f"amqp://guest:guest@127.0.0.1:{broker.port}/",
             "BROKER_QUEUE": self.queue,
             "PORT": str(self.port),
+            "WEB_WORKERS": "1",
             "WEB_THREADS": "8",
         }
         return Process(["manage.py", command], settings | environment, self.directory / f"{command}.output")

@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 import threading
+from argparse import ArgumentParser
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
@@ -18,6 +19,7 @@ from watchtime.migrated import how_to_migrate, unapplied_migrations
 from watchtime.monitoring import Monitor, Progress, serve_monitor
 from watchtime.observed import ObservedIngest
 from watchtime.postgresql.base import DatabaseWrapper
+from watchtime.processes import stop_with
 from watchtime.progress import ConsumerReport
 
 logger = logging.getLogger(__name__)
@@ -29,7 +31,12 @@ DRAIN_TIMEOUT = 4.0  # seconds
 class Command(BaseCommand):
     help = "Consume watch events and fold them into the totals. SIGTERM finishes the batch in hand, a second one stops."
 
-    def handle(self, **_options: Any) -> None:
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--parent", type=int, metavar="PID", help="Stop when this process, the parent, has ended.")
+
+    def handle(self, *, parent: int | None, **_options: Any) -> None:
+        if parent is not None:
+            stop_with(parent)
         DatabaseWrapper.patience = settings.DATABASE_TIMEOUT
         stop = threading.Event()
         _stop_on_signals(stop)

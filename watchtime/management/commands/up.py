@@ -1,25 +1,17 @@
 """`manage.py up`: web server and consumer together, for development."""
 
+import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 STOP_TIMEOUT = 10.0  # seconds
 CHECK_INTERVAL = 0.2
-URLS = """
-  GraphiQL  {base}/graphql/
-  REST      {base}/swagger/
-  Admin     {base}/admin/
-
-  Ctrl-C stops.
-"""
 
 
 class Command(BaseCommand):
@@ -31,23 +23,13 @@ class Command(BaseCommand):
             signal.signal(number, lambda *_: stop.set())
         children = {name: _start(name) for name in ("serve", "consume")}
         try:
-            self._announce(stop, children["serve"])
+            self.stdout.write("Ctrl-C stops.")
             while not stop.wait(CHECK_INTERVAL):
                 for name, child in children.items():
                     if (code := child.poll()) is not None:
                         children[name] = self._restart(name, code)
         finally:
             _stop(list(children.values()))
-
-    def _announce(self, stop: threading.Event, server: "subprocess.Popen[bytes]") -> None:
-        while not stop.is_set() and server.poll() is None:
-            try:
-                socket.create_connection((settings.HOST, settings.PORT), timeout=1).close()
-            except OSError:
-                time.sleep(CHECK_INTERVAL)
-                continue
-            self.stdout.write(URLS.format(base=f"http://{settings.HOST}:{settings.PORT}"))
-            return
 
     def _restart(self, name: str, code: int) -> "subprocess.Popen[bytes]":
         """Start a child again that was killed. Raises CommandError when it gave up by itself: it said why."""
@@ -59,7 +41,7 @@ class Command(BaseCommand):
 
 def _start(name: str) -> "subprocess.Popen[bytes]":
     # A session of its own: Ctrl-C reaches it once, through us, and not twice.
-    return subprocess.Popen([sys.executable, sys.argv[0], name], start_new_session=True)  # noqa: S603
+    return subprocess.Popen([sys.executable, sys.argv[0], name, "--parent", str(os.getpid())], start_new_session=True)  # noqa: S603
 
 
 def _stop(children: "list[subprocess.Popen[bytes]]") -> None:
