@@ -93,7 +93,7 @@ class Gateway:
         def start_response(status: str, headers: Iterable[tuple[str, str]], _error: object = None) -> None:
             started.append((status, headers))
 
-        response = self._application(environ(scope, body), start_response)
+        response = self._application(wsgi_variables(scope, body), start_response)
         try:
             content = b"".join(response)
         finally:
@@ -102,7 +102,7 @@ class Gateway:
         return int(status[:3]), [(k.lower().encode("latin-1"), v.encode("latin-1")) for k, v in headers], content
 
 
-def environ(scope: Mapping[str, Any], body: bytes) -> dict[str, Any]:
+def wsgi_variables(scope: Mapping[str, Any], body: bytes) -> dict[str, Any]:
     """Return the variables of a request as WSGI names them (PEP 3333).
 
     A header with an underscore in its name is left out: it would pass for the one with hyphens that a proxy sets.

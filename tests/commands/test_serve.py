@@ -78,7 +78,7 @@ class started(ExitStack):  # noqa: N801, a context manager
         stderr = self.enter_context(self._log.open("w"))
         process = self.enter_context(running(self._service, "serve", stderr=stderr, stdout=stderr))
         port = int(self._service["PORT"])
-        wait_for(lambda: answers(port), START, "the server listens")
+        wait_for(lambda: "  Admin " in self._log.read_text(), START, "the server says that it listens")
         return Running(process, port, self._log)
 
 
