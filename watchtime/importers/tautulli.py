@@ -1,6 +1,6 @@
 """`tautulli`: its database, and what its API answers to `get_history`."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from watchtime.importers.errors import ImportFailed, LeftOut
@@ -9,25 +9,37 @@ from watchtime.importers.rows import Options, Place, Row, Skipped, each, from_ep
 from watchtime.importers.source import Source
 
 VIDEO = {"movie", "episode", "clip"}
-HISTORY = """
-    SELECT h.id, h.started, h.stopped, h.paused_counter, h.user_id, h.machine_id, h.view_offset, h.media_type,
-           COALESCE(u.username, h.user) AS viewer, m.title, m.grandparent_title, m.parent_media_index,
-           m.media_index, m.year, m.duration
-    FROM session_history h
-    LEFT JOIN session_history_metadata m ON m.id = h.id
-    LEFT JOIN users u ON u.user_id = h.user_id
-    ORDER BY h.id
-"""
+TABLES = ("session_history", "session_history_metadata")
+COLUMNS = (
+    *("id", "started", "stopped", "paused_counter", "user_id", "user", "machine_id", "view_offset", "media_type"),
+    *("title", "grandparent_title", "parent_media_index", "media_index", "year", "duration"),
+)
 
 
 def read(source: Source, options: Options) -> Iterator[Row | Skipped]:
     """Yield a row a play of a video."""
     if source.is_sqlite():
-        if not {"session_history", "session_history_metadata", "users"} <= source.tables().keys():
-            raise ImportFailed("this SQLite file is not Tautulli's: it has no session_history")
-        rows = ((Place("row", row["id"]), row) for row in source.select(HISTORY))
+        rows = ((Place("row", row["id"]), row) for row in source.select(_query(source.tables())))
         return each(rows, lambda place, row: _database_play(row, options).row(place))
     return each(source.items(_prefix(source)), lambda place, row: _api_play(row, options).row(place))
+
+
+def _query(tables: Mapping[str, Sequence[str]]) -> str:
+    """Return a SELECT of a database of any of Tautulli's versions: what it does not have is null."""
+    if not tables.keys() >= set(TABLES):
+        raise ImportFailed("this SQLite file is not Tautulli's: it has no session_history")
+    columns = [_column(name, *(tables[table] for table in TABLES)) for name in COLUMNS]
+    users = "users" in tables
+    return (
+        f"SELECT {', '.join(columns)}, {'u.username' if users else 'NULL'} AS username "  # noqa: S608
+        "FROM session_history h LEFT JOIN session_history_metadata m ON m.id = h.id "
+        f"{'LEFT JOIN users u ON u.user_id = h.user_id ' if users else ''}ORDER BY h.id"
+    )
+
+
+def _column(name: str, history: Sequence[str], metadata: Sequence[str]) -> str:
+    table = "h." if name in history else "m." if name in metadata else ""
+    return f"{table}{name}" if table else f"NULL AS {name}"
 
 
 def _prefix(source: Source) -> str:
@@ -45,7 +57,7 @@ def _database_play(row: Mapping[str, Any], options: Options) -> Play:
     return _play(
         row,
         options,
-        viewer=row["viewer"],
+        viewer=row["username"] or row["user"],
         seconds=whole(row["stopped"]) - whole(row["started"]) - whole(row["paused_counter"] or 0),
         until=_milliseconds(row["view_offset"]),
         duration=_milliseconds(row["duration"]),
@@ -69,11 +81,15 @@ def _api_play(row: Any, options: Options) -> Play:
 
 
 def _play(row: Mapping[str, Any], options: Options, *, viewer: Any, **told: Any) -> Play:
-    if row.get("media_type") not in VIDEO:
+    if row.get("media_type") not in {None, *VIDEO}:
         raise LeftOut(f"no video but a {str(row.get('media_type'))[:40]}")
     name = None if viewer is None else str(viewer)
     named = row.get("machine_id") and row.get("started")
-    play = (row.get("user_id"), row["machine_id"], row["started"]) if named else ("row", row.get("row_id"))
+    play = (
+        (row.get("user_id"), row["machine_id"], row["started"])
+        if named
+        else ("row", row.get("row_id") or row.get("id"))
+    )
     return Play(
         key=("tautulli", *play),
         viewer=options.viewer(name),

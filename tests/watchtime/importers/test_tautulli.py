@@ -72,6 +72,21 @@ def test_episodes_and_viewers_that_are_no_users_any_more(tmp_path: Path) -> None
     assert result.told == [("great", result.events[0].slug, 0, 900, False)]
 
 
+def test_a_database_of_another_version(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "a.db")) as connection, connection:
+        connection.executescript(
+            "CREATE TABLE session_history (id INTEGER PRIMARY KEY, started INTEGER, stopped INTEGER, user_id INTEGER, "
+            "user TEXT, paused_counter INTEGER, view_offset INTEGER);"
+            "CREATE TABLE session_history_metadata (id INTEGER PRIMARY KEY, title TEXT, duration INTEGER);"
+            f"INSERT INTO session_history VALUES (1, {STARTED}, {STARTED + 600}, 7, 'anna', 0, 900000),"
+            f"(2, {STARTED}, {STARTED + 600}, 7, 'anna', 0, 900000);"
+            "INSERT INTO session_history_metadata VALUES (1, 'Alien', 7020000), (2, 'Alien', 7020000);"
+        )
+    result = read("tautulli", tmp_path / "a.db")
+    assert result.told == [("anna", "alien", 300, 900, True)] * 2
+    assert result.events[0].id != result.events[1].id
+
+
 def test_rows_that_are_no_plays(tmp_path: Path) -> None:
     changes = [
         {"stopped": None},
