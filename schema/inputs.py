@@ -29,17 +29,23 @@ class EventInput:
     """An event as it was sent: `fields` is judged by the contract; those that GraphQL coerced are attributes, too."""
 
     fields: strawberry.Private[object]
-    user: str = strawberry.field(description="The viewer's name: 1 to 100 letters, digits and @ . + - _")
+    user: str = strawberry.field(
+        description="The viewer's name: 1 to 100 letters, digits and @ . + - _; upper and lower case differ. For any "
+        "other name, such as one with a space, send an id of the viewer's, for example a UUID."
+    )
     slug: str = strawberry.field(description="The movie's slug: 1 to 50 ASCII letters, digits, - and _")
     at: int = strawberry.field(description="The moment that was reached, in seconds into the movie: 0 to 86,400.")
     start: int = strawberry.field(
         default=0, description="Where this stretch of viewing began, in seconds into the movie: 0 to `at`."
     )
     id: UUID | None = strawberry.field(
-        default=UNSET, description="The idempotency key: repeats of an event carry the same. Made when not given."
+        default=UNSET,
+        description="The idempotency key, unique for the viewer: repeats of an event carry the same. A UUID of any "
+        "version; 7 is best. Made when not given.",
     )
     occurred_at: datetime | None = strawberry.field(
-        default=UNSET, description="When it was watched; when it was accepted, if not given."
+        default=UNSET,
+        description="When it was watched, from 1970 to a day in the future; when it was accepted, if not given.",
     )
     positional: bool = strawberry.field(
         default=True,

@@ -21,7 +21,9 @@ class UserErrorCode(Enum):
     )
     OUT_OF_RANGE = strawberry.enum_value("OUT_OF_RANGE", description="It is too small or too large a number.")
     START_AFTER_AT = strawberry.enum_value("START_AFTER_AT", description="The stretch starts after its end.")
-    INVALID_TIME = strawberry.enum_value("INVALID_TIME", description="It is no RFC 3339 time with an offset.")
+    INVALID_TIME = strawberry.enum_value(
+        "INVALID_TIME", description="It is no RFC 3339 time with an offset, or not within the bounds."
+    )
     INVALID_UUID = strawberry.enum_value("INVALID_UUID", description="It is no UUID.")
 
 
