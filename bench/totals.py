@@ -9,6 +9,11 @@ from bench.service import Service, on_servers
 FEW, MANY = 1_000, 1_000_000
 READS = 200
 ROUNDS = 20
+PAIRS = (
+    "INSERT INTO watchtime_watchtime (user_id, movie_id, total, last_moment, unique_seconds, coverage, resume_moment, "
+    "watched_at, watched_day)"
+)
+WATCHED = "n, 60, 0, '', 0, now(), 0"
 KINDS = ("user_total", "movie_total", "user_movie_total")
 
 
@@ -25,18 +30,14 @@ def fill(service: Service, pairs: int) -> None:
     """Store that many pairs: a fifth of them of movie 0, half a percent of viewer 0, the rest spread evenly."""
     viewers, movies = pairs // 5, pairs // 200
     service.execute(
-        "INSERT INTO watchtime_customuser (id, username, password, is_superuser, first_name, last_name, email, "
-        "is_staff, is_active, date_joined, total_watch_time) SELECT n, 'viewer-' || n, '!' || n, false, '', '', '', "
-        f"false, true, now(), n FROM generate_series(0, {viewers - 1}) n",
-        "INSERT INTO watchtime_movie (id, title, slug, total_watch_time) "
-        f"SELECT n, '', 'movie-' || n, n FROM generate_series(0, {movies - 1}) n",
-        "INSERT INTO watchtime_watchtime (user_id, movie_id, last_moment, total) SELECT n, 0, 60, n "
-        f"FROM generate_series(0, {viewers - 1}) n",
-        "INSERT INTO watchtime_watchtime (user_id, movie_id, last_moment, total) SELECT 0, n, 60, n "
-        f"FROM generate_series(1, {movies - 1}) n",
+        "INSERT INTO watchtime_customuser (id, username, total_watch_time) "
+        f"SELECT n, 'viewer-' || n, n FROM generate_series(0, {viewers - 1}) n",
+        "INSERT INTO watchtime_movie (id, slug, total_watch_time) "
+        f"SELECT n, 'movie-' || n, n FROM generate_series(0, {movies - 1}) n",
+        f"{PAIRS} SELECT n, 0, {WATCHED} FROM generate_series(0, {viewers - 1}) n",
+        f"{PAIRS} SELECT 0, n, {WATCHED} FROM generate_series(1, {movies - 1}) n",
         # 1231 is prime to the number of the other movies, so these four are different ones.
-        "INSERT INTO watchtime_watchtime (user_id, movie_id, last_moment, total) "
-        f"SELECT n, 1 + (n * 7 + turn * 1231) % {movies - 1}, 60, n "
+        f"{PAIRS} SELECT n, 1 + (n * 7 + turn * 1231) % {movies - 1}, {WATCHED} "
         f"FROM generate_series(0, 3) turn, generate_series(1, {viewers - 1}) n "
         f"LIMIT {pairs - viewers - movies + 1}",
     )

@@ -14,12 +14,8 @@ STRETCH = 30  # seconds between two reports of a player, at most
 
 # All viewers and movies, for measuring what a service does that has been running for a while.
 KNOWN = (
-    "INSERT INTO watchtime_customuser (username, password, is_superuser, first_name, last_name, email, is_staff, "
-    "is_active, date_joined, total_watch_time) "
-    "SELECT 'viewer-' || n, '!' || n, false, '', '', '', false, true, now(), 0 "
-    f"FROM generate_series(0, {VIEWERS - 1}) n",
-    "INSERT INTO watchtime_movie (title, slug, total_watch_time) "
-    f"SELECT '', 'movie-' || n, 0 FROM generate_series(0, {MOVIES - 1}) n",
+    f"INSERT INTO watchtime_customuser (username) SELECT 'viewer-' || n FROM generate_series(0, {VIEWERS - 1}) n",
+    f"INSERT INTO watchtime_movie (slug) SELECT 'movie-' || n FROM generate_series(0, {MOVIES - 1}) n",
 )
 
 

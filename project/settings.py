@@ -123,7 +123,6 @@ else:
     _database["OPTIONS"] = {"server_side_binding": True, **_database.get("OPTIONS", {})}
 DATABASE_TIMEOUT = env.number("DATABASE_TIMEOUT", 5, 0.1, 3_600)
 
-AUTH_USER_MODEL = "watchtime.CustomUser"
 # axes locks a name out for the address that had it wrong too often, and for no other: nobody can lock a
 # stranger out. It counts in the cache, where nothing of it is kept longer.
 AUTHENTICATION_BACKENDS = ["schema.logins.Lockout", "django.contrib.auth.backends.ModelBackend"]

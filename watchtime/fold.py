@@ -1,26 +1,25 @@
-"""The fold: events in, totals out, each event once.
+"""The fold: events in, totals and rollups out, each event once.
 
-One transaction a batch: the ledger takes in the ids that it does not have yet, and what it
-took in, never what was sent, is added to the totals. Sum and maximum do not depend on order,
-and the ledger's unique id makes repeats harmless: any batches in any order give the same tables.
+One transaction a batch: the ledger takes in the keys (viewer and id) that it does not have yet, and what it
+took in, never what was sent, is added to everything else. Sums, maxima and unions do not depend on order,
+and the ledger's key makes repeats harmless: any batches in any order give the same tables.
 """
 
 import logging
 import random
-import secrets
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
-from django.db import OperationalError, connection, models, transaction
+from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
+from watchtime.aggregates import Aggregates, Block, Curve, Entry, Pair, PairKey, Period
+from watchtime.coverage import add_to_numbers
 from watchtime.events import WatchEvent
-from watchtime.models import CustomUser, Event, Movie, WatchTime
-from watchtime.rows import execute
+from watchtime.models import BLOCK_SECONDS, CustomUser, Event, Movie, MovieBlock, MovieDay, MovieQuarter, WatchTime
+from watchtime.rows import execute, merge_rows
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +27,8 @@ MAX_ATTEMPTS = 10
 # serialization_failure and deadlock_detected, https://www.postgresql.org/docs/current/errcodes-appendix.html
 REPLAYABLE = {"40001", "40P01"}
 
-ENTRY_COLUMNS = ("event_id", "user_id", "movie_id", "start", "at")
+Key = tuple[int, UUID]  # of the ledger: the viewer's id and the event's
+Content = tuple[Any, ...]  # what two events of one key must agree in: movie, start, at, positional
 
 
 class Folded(NamedTuple):
@@ -39,19 +39,17 @@ class Folded(NamedTuple):
     conflicts: tuple[int, ...]
 
 
-class Entry(NamedTuple):
-    """What the ledger holds of an event."""
+class Keys(NamedTuple):
+    """The primary keys of the viewers or movies of a batch by name, and which of them it has just made."""
 
-    user_id: int
-    movie_id: int
-    start: int
-    at: int
+    ids: Mapping[str, int]
+    made: frozenset[int]
 
 
 def fold(events: Sequence[WatchEvent]) -> Folded:
     """Count each event that the ledger does not have yet, in one transaction.
 
-    An event whose id the ledger has with other content is a conflict, and not counted.
+    An event whose viewer and id the ledger has with other content is a conflict, and not counted.
     A deadlock or serialization failure replays the whole batch. Raises django.db.Error:
     nothing is counted then, unless the connection broke during COMMIT; fold again to be sure.
     """
@@ -69,122 +67,148 @@ def fold(events: Sequence[WatchEvent]) -> Folded:
 
 
 def _fold(events: Sequence[WatchEvent]) -> Folded:
-    users = _ids(CustomUser, "username", {event.user for event in events}, _new_viewer)
-    movies = _ids(Movie, "slug", {event.slug for event in events}, lambda slug: Movie(slug=slug))
-    entries = [Entry(users[event.user], movies[event.slug], event.start, event.at) for event in events]
-    new = _enter(events, entries)
-    _add_to_totals(new.values())
-    ledger = new | _entries({event.id for event in events} - new.keys())
-    conflicts = tuple(
-        position
-        for position, (event, entry) in enumerate(zip(events, entries, strict=True))
-        if ledger[event.id] != entry
-    )
+    users = _keys(CustomUser, "username", {event.user for event in events})
+    movies = _keys(Movie, "slug", {event.slug for event in events})
+    entries = [_entry(event, users.ids[event.user], movies.ids[event.slug]) for event in events]
+    new = _enter(entries)
+    _add(new.values())
+    _remove(CustomUser, users.made - {entry.user_id for entry in new.values()})
+    _remove(Movie, movies.made - {entry.movie_id for entry in new.values()})
+    ledger = {key: _content(entry) for key, entry in new.items()}
+    ledger |= _contents({_key(entry) for entry in entries} - new.keys())
+    conflicts = tuple(position for position, entry in enumerate(entries) if ledger[_key(entry)] != _content(entry))
     return Folded(len(new), len(events) - len(new) - len(conflicts), conflicts)
 
 
-def _new_viewer(username: str) -> CustomUser:
-    # As make_password(None) has it, which draws each letter alone and so takes ten times as long.
-    return CustomUser(username=username, password=UNUSABLE_PASSWORD_PREFIX + secrets.token_urlsafe(30))
+def _entry(event: WatchEvent, user_id: int, movie_id: int) -> Entry:
+    return Entry(user_id, event.id, movie_id, event.start, event.at, event.positional, event.occurred_at)
 
 
-def _ids(model: type[models.Model], key: str, keys: set[str], make: Callable[[str], models.Model]) -> dict[str, int]:
-    """Return the primary key of each viewer or movie, after making those that are missing."""
-    rows = [(value,) for value in keys]
-    select = f"SELECT {key}, id FROM {model._meta.db_table} JOIN {{rows}} USING ({key})"
-    ids: dict[str, int] = dict(execute(select, model, [key], rows))
-    if missing := sorted(keys - ids.keys()):
-        _insert(model, key, [make(value) for value in missing])
-        ids = dict(execute(select, model, [key], rows))
-    return ids
+def _key(entry: Entry) -> Key:
+    return entry.user_id, entry.event_id
 
 
-def _insert(model: type[models.Model], key: str, instances: Iterable[models.Model]) -> None:
-    """Insert viewers or movies in the order given, but for those that another consumer made meanwhile."""
-    columns = [field.attname for field in model._meta.concrete_fields if not field.primary_key]
-    names = ", ".join(columns)
-    execute(
-        f"INSERT INTO {model._meta.db_table} ({names}) SELECT {names} FROM {{rows}} WHERE true "
-        f"ON CONFLICT ({key}) DO NOTHING",
-        model,
-        columns,
-        [[getattr(instance, column) for column in columns] for instance in instances],
-    )
+def _content(entry: Entry) -> Content:
+    return entry.movie_id, entry.start, entry.at, entry.positional
 
 
-def _enter(events: Sequence[WatchEvent], entries: Sequence[Entry]) -> dict[UUID, Entry]:
-    """Enter events into the ledger; return those that it took in. The first of an id in the batch wins."""
+def _keys(model: type[CustomUser | Movie], name: str, names: set[str]) -> Keys:
+    """Look viewers or movies up, and make those that are missing."""
+    table = model._meta.db_table
+    select = f"SELECT {name}, id FROM {table} JOIN {{rows}} USING ({name})"
+    ids: dict[str, int] = dict(execute(select, model, [name], [(value,) for value in names]))
+    missing = sorted(names - ids.keys())
+    if not missing:
+        return Keys(ids, frozenset())
+    insert = f"INSERT INTO {table} ({name}) SELECT {name} FROM {{rows}} WHERE true ON CONFLICT ({name}) DO NOTHING"
+    made = dict(execute(f"{insert} RETURNING {name}, id", model, [name], [(value,) for value in missing]))
+    ids |= made
+    if others := names - ids.keys():  # another consumer made them meanwhile
+        ids |= dict(execute(select, model, [name], [(value,) for value in others]))
+    return Keys(ids, frozenset(made.values()))
+
+
+def _remove(model: type[CustomUser | Movie], ids: Iterable[int]) -> None:
+    """Remove what this batch made for events that turned out to be conflicts."""
+    if rows := [(pk,) for pk in sorted(ids)]:
+        execute(f"DELETE FROM {model._meta.db_table} WHERE id IN (SELECT id FROM {{rows}})", model, ["id"], rows)
+
+
+def _enter(entries: Sequence[Entry]) -> Mapping[Key, Entry]:
+    """Enter events into the ledger; return those that it took in. The first of a key in the batch wins."""
     now = timezone.now()
-    rows = {
-        event.id: (event.id, *entry, event.occurred_at, now)
-        for event, entry in reversed(list(zip(events, entries, strict=True)))
-    }
-    returned = execute(
-        """
-        INSERT INTO watchtime_event (event_id, user_id, movie_id, start, at, occurred_at, received_at)
-        SELECT event_id, user_id, movie_id, start, at, occurred_at, received_at FROM {rows} WHERE true
-        ON CONFLICT (event_id) DO NOTHING
-        RETURNING event_id, user_id, movie_id, start, at
-        """,
+    first = {_key(entry): entry for entry in reversed(entries)}
+    columns = (*Entry._fields, "received_at")
+    names = ", ".join(columns)
+    taken = execute(
+        f"INSERT INTO watchtime_event ({names}) SELECT {names} FROM {{rows}} WHERE true "
+        "ON CONFLICT (user_id, event_id) DO NOTHING RETURNING user_id, event_id",
         Event,
-        [*ENTRY_COLUMNS, "occurred_at", "received_at"],
-        [rows[event_id] for event_id in sorted(rows)],
+        columns,
+        [(*first[key], now) for key in sorted(first)],
+        returns=["user_id", "event_id"],
     )
-    return _by_id(returned)
+    return {key: first[key] for key in taken}
 
 
-def _entries(event_ids: set[UUID]) -> dict[UUID, Entry]:
-    """Return what the ledger has under these ids."""
-    if not event_ids:
+def _contents(keys: Iterable[Key]) -> dict[Key, Content]:
+    """Return what the ledger has under these keys."""
+    rows = list(keys)
+    if not rows:
         return {}
-    select = "SELECT event_id, user_id, movie_id, start, at FROM watchtime_event JOIN {rows} USING (event_id)"
-    return _by_id(execute(select, Event, ["event_id"], [(event_id,) for event_id in event_ids]))
+    columns = ["user_id", "event_id", "movie_id", "start", "at", "positional"]
+    select = f"SELECT {', '.join(columns)} FROM watchtime_event JOIN {{rows}} USING (user_id, event_id)"
+    found = execute(select, Event, columns[:2], rows, returns=columns)
+    return {(user_id, event_id): tuple(content) for user_id, event_id, *content in found}
 
 
-def _by_id(rows: Iterable[tuple[Any, ...]]) -> dict[UUID, Entry]:
-    # SQLite has no UUID type: its ids come back as text.
-    return {Event._meta.get_field("event_id").to_python(event_id): Entry(*entry) for event_id, *entry in rows}
-
-
-def _add_to_totals(entries: Iterable[Entry]) -> None:
-    """Add what the ledger took in to the pairs, the viewers and the movies.
+def _add(entries: Iterable[Entry]) -> None:
+    """Add what the ledger took in to everything that derives from it.
 
     Each table in this order and each in the order of its key, so that parallel folds wait
     for each other instead of deadlocking; the movies last, because they are the hottest.
     """
-    pairs: Counter[tuple[int, int]] = Counter()
-    users: Counter[int] = Counter()
-    movies: Counter[int] = Counter()
-    furthest: dict[tuple[int, int], int] = {}
-    for user_id, movie_id, start, at in entries:
-        pair = user_id, movie_id
-        pairs[pair] += at - start
-        users[user_id] += at - start
-        movies[movie_id] += at - start
-        furthest[pair] = max(at, furthest.get(pair, 0))
-    if pairs:
-        _add_to_pairs([(*pair, furthest[pair], pairs[pair]) for pair in sorted(pairs)])
-        _add_to_total(CustomUser, users)
-        _add_to_total(Movie, movies)
+    aggregates = Aggregates()
+    for entry in entries:
+        aggregates.add(entry)
+    if aggregates.pairs:
+        viewers = _add_to_pairs(aggregates.pairs)
+        add_to_blocks(aggregates.views, viewers)
+        add_to_periods(MovieQuarter, aggregates.quarters)
+        add_to_periods(MovieDay, aggregates.days())
+        _add_to_total(CustomUser, aggregates.totals(0))
+        _add_to_total(Movie, aggregates.totals(1))
 
 
-def _add_to_pairs(rows: Sequence[tuple[int, int, int, int]]) -> None:
+def _add_to_pairs(pairs: Mapping[PairKey, Pair]) -> Curve:
+    """Return the curve of the viewers who watched a second for the first time.
+
+    That is decided under the lock of the pair, or by having made it: of two consumers that
+    bring the same new second of a pair, one counts it.
+    """
+    new: dict[PairKey, int] = {}
+
+    def merge(key: PairKey, row: Sequence[Any]) -> Sequence[Any]:
+        pair = Pair.stored(row) if row else Pair()
+        new[key] = pair.merge(pairs[key])
+        return pair.row()
+
+    merge_rows(WatchTime, ["user_id", "movie_id"], Pair.COLUMNS, pairs, merge)
+    viewers = Curve()
+    for (_, movie_id), coverage in new.items():
+        viewers.add_coverage(movie_id, coverage)
+    return viewers
+
+
+def add_to_blocks(views: Curve, viewers: Curve) -> None:
+    """Add to the movies' curves."""
+    changes = views.blocks(), viewers.blocks()
+
+    def merge(key: Block, row: Sequence[bytes]) -> Sequence[bytes]:
+        return [
+            add_to_numbers(numbers, BLOCK_SECONDS, added.get(key, ()))
+            for numbers, added in zip(row or (b"", b""), changes, strict=True)
+        ]
+
+    merge_rows(MovieBlock, ["movie_id", "block"], ["views", "viewers"], changes[0].keys() | changes[1].keys(), merge)
+
+
+def add_to_periods(model: type[MovieQuarter | MovieDay], periods: Mapping[Period, tuple[int, int]]) -> None:
+    """Add seconds and events to the movies' quarters or days."""
     execute(
-        """
-        INSERT INTO watchtime_watchtime AS pair (user_id, movie_id, last_moment, total)
-        SELECT user_id, movie_id, last_moment, total FROM {rows} WHERE true
-        ON CONFLICT (user_id, movie_id) DO UPDATE SET
-            total = pair.total + excluded.total,
-            last_moment = CASE WHEN excluded.last_moment > pair.last_moment
-                          THEN excluded.last_moment ELSE pair.last_moment END
+        f"""
+        INSERT INTO {model._meta.db_table} AS stored (movie_id, period, seconds, events)
+        SELECT movie_id, period, seconds, events FROM {{rows}} WHERE true
+        ON CONFLICT (movie_id, period) DO UPDATE SET
+            seconds = stored.seconds + excluded.seconds, events = stored.events + excluded.events
         """,
-        WatchTime,
-        ["user_id", "movie_id", "last_moment", "total"],
-        rows,
+        model,
+        ["movie_id", "period", "seconds", "events"],
+        [(*period, *periods[period]) for period in sorted(periods)],
     )
 
 
-def _add_to_total(model: type[CustomUser] | type[Movie], seconds: Mapping[int, int]) -> None:
+def _add_to_total(model: type[CustomUser | Movie], seconds: Mapping[int, int]) -> None:
     table = model._meta.db_table
     batch = "{rows}"
     if connection.features.has_select_for_no_key_update:  # an UPDATE takes its locks in no order of its own

@@ -18,13 +18,16 @@ from watchtime.models import CustomUser, Movie, WatchTime
 
 # Orders that have an index. A cursor carries the order's name, so two lists share none.
 BY_ID = Order("ID", ("id",), kinds=(a_number,))
+# The index has the magnitude of the total only; rows of one magnitude are sorted.
+BY_TOTAL = ("magnitude", "total_watch_time", "id")
+TOTAL_KINDS = (a_number, a_number, a_number)
 NEWEST_FIRST = Order("NEWEST", ("occurred_at", "id"), descending=True, kinds=(a_time, a_number))
-MOST_USERS = Order("MOST_WATCHED_USERS", ("total_watch_time", "id"), descending=True)
-LEAST_USERS = Order("LEAST_WATCHED_USERS", ("total_watch_time", "id"))
+MOST_USERS = Order("MOST_WATCHED_USERS", BY_TOTAL, descending=True, kinds=TOTAL_KINDS)
+LEAST_USERS = Order("LEAST_WATCHED_USERS", BY_TOTAL, kinds=TOTAL_KINDS)
 USERNAME_ASC = Order("USERNAME_ASC", ("username",), kinds=(a_name,))
 USERNAME_DESC = Order("USERNAME_DESC", ("username",), descending=True, kinds=(a_name,))
-MOST_MOVIES = Order("MOST_WATCHED_MOVIES", ("total_watch_time", "id"), descending=True)
-LEAST_MOVIES = Order("LEAST_WATCHED_MOVIES", ("total_watch_time", "id"))
+MOST_MOVIES = Order("MOST_WATCHED_MOVIES", BY_TOTAL, descending=True, kinds=TOTAL_KINDS)
+LEAST_MOVIES = Order("LEAST_WATCHED_MOVIES", BY_TOTAL, kinds=TOTAL_KINDS)
 SLUG_ASC = Order("SLUG_ASC", ("slug",), kinds=(a_name,))
 SLUG_DESC = Order("SLUG_DESC", ("slug",), descending=True, kinds=(a_name,))
 
@@ -32,10 +35,10 @@ _BATCH = "_watchtime_batch"
 Owner = Literal["user", "movie"]
 Page = Callable[["QuerySet[WatchTime]"], "QuerySet[WatchTime]"]  # cuts a page out of an owner's pairs
 PARTS_OF_A_STATEMENT = 400  # SQLite takes 500
-# What clients can read. A viewer is also Django's user, with three times as many columns to read and set.
+# What clients can read, and what cursors hold.
 COLUMNS: Mapping[Owner, Sequence[str]] = {
-    "user": ("username", "total_watch_time"),
-    "movie": ("title", "slug", "total_watch_time"),
+    "user": ("username", "total_watch_time", "magnitude"),
+    "movie": ("title", "slug", "total_watch_time", "magnitude"),
 }
 
 

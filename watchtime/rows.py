@@ -6,17 +6,18 @@ parameter a column, or one in all. And a row is compared with values as a whole.
 """
 
 import json
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Any, cast
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import F, Field, Model
+from django.db.models import BinaryField, DateTimeField, F, Field, Model, UUIDField
 from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan, TupleLessThan
 from django.db.models.lookups import BuiltinLookup
 
 Beyond = TupleLessThan | TupleGreaterThan
+Key = tuple[Any, ...]
 
 
 class _RowLessThan(TupleLessThan):
@@ -38,20 +39,78 @@ def beyond(columns: Sequence[str], values: Sequence[Any], *, descending: bool) -
 
 
 def execute(
-    sql: str, model: type[Model], columns: Sequence[str], rows: Sequence[Sequence[Any]]
+    sql: str,
+    model: type[Model],
+    columns: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    returns: Sequence[str] = (),
 ) -> list[tuple[Any, ...]]:
     """Execute `sql` with `{rows}` in it as a table `batch`; return the rows that the statement returns.
 
-    `columns` are columns of the model's table: they name and type those of `batch`.
+    `columns` are columns of the model's table: they name and type those of `batch`. `returns` are those
+    of the returned rows; needed where SQLite has no type for what a column holds, a UUID or a time.
+    Without rows nothing is executed.
     """
-    fields = [cast("Field[Any, Any]", model._meta.get_field(column)) for column in columns]
+    if not rows:
+        return []
+    fields = _fields(model, columns)
     if connection.vendor == "postgresql":
         table, parameters = _unnest(fields, rows)
     else:
         table, parameters = _json_each(fields, rows)
     with connection.cursor() as cursor:
         cursor.execute(sql.replace("{rows}", table), parameters)
-        return cursor.fetchall() if cursor.description else []
+        found = cursor.fetchall() if cursor.description else []
+    return _load(_fields(model, returns), found) if connection.vendor == "sqlite" and returns else found
+
+
+def merge_rows(
+    model: type[Model],
+    key: Sequence[str],
+    columns: Sequence[str],
+    wanted: Iterable[Key],
+    merge: Callable[[Key, Sequence[Any]], Sequence[Any]],
+) -> None:
+    """Store what `merge` makes of each wanted row: of its key and the stored values of `columns`, () for a new one.
+
+    The rows are locked in the order of their keys before they are read. A row that another consumer
+    makes meanwhile is neither lost nor overwritten: `merge` is called for it again, with its values.
+    """
+    remaining = sorted(wanted)
+    while remaining:
+        stored = {tuple(row[: len(key)]): row[len(key) :] for row in _lock(model, key, columns, remaining)}
+        if known := [(*values, *merge(values, stored[values])) for values in remaining if values in stored]:
+            _update(model, key, columns, known)
+        new = [(*values, *merge(values, ())) for values in remaining if values not in stored]
+        made = set(_insert(model, key, columns, new)) if new else set()
+        remaining = [row[: len(key)] for row in new if tuple(row[: len(key)]) not in made]
+
+
+def _lock(model: type[Model], key: Sequence[str], columns: Sequence[str], rows: Sequence[Key]) -> list[tuple[Any, ...]]:
+    table, keys = model._meta.db_table, ", ".join(key)
+    select = f"SELECT {keys}, {', '.join(columns)} FROM {table} JOIN {{rows}} USING ({keys})"
+    if connection.features.has_select_for_no_key_update:
+        select += f" ORDER BY {keys} FOR NO KEY UPDATE OF {table}"
+    return execute(select, model, key, rows, returns=[*key, *columns])
+
+
+def _update(model: type[Model], key: Sequence[str], columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    table = model._meta.db_table
+    values = ", ".join(f"{column} = batch.{column}" for column in columns)
+    same = " AND ".join(f"{table}.{column} = batch.{column}" for column in key)
+    execute(f"UPDATE {table} SET {values} FROM {{rows}} WHERE {same}", model, [*key, *columns], rows)
+
+
+def _insert(
+    model: type[Model], key: Sequence[str], columns: Sequence[str], rows: Sequence[Sequence[Any]]
+) -> list[tuple[Any, ...]]:
+    names, keys = ", ".join([*key, *columns]), ", ".join(key)
+    insert = f"INSERT INTO {model._meta.db_table} ({names}) SELECT {names} FROM {{rows}} WHERE true"
+    return execute(f"{insert} ON CONFLICT ({keys}) DO NOTHING RETURNING {keys}", model, [*key, *columns], rows)
+
+
+def _fields(model: type[Model], columns: Sequence[str]) -> list["Field[Any, Any]"]:
+    return [cast("Field[Any, Any]", model._meta.get_field(column)) for column in columns]
 
 
 def _unnest(fields: Sequence["Field[Any, Any]"], rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
@@ -68,15 +127,60 @@ def _type(field: "Field[Any, Any]") -> str:
 
 
 def _json_each(fields: Sequence["Field[Any, Any]"], rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
-    columns = ", ".join(f"json_extract(value, '$[{i}]') AS {field.column}" for i, field in enumerate(fields))
-    adapt_time = connection.ops.adapt_datetimefield_value
+    """Return a table made of one JSON parameter. JSON has no bytes: these are parts of one more parameter each."""
+    columns, parameters = [], []
+    values = [list(row) for row in rows]
+    for i, field in enumerate(fields):
+        value = f"json_extract(value, '$[{i}]')"
+        if isinstance(field, BinaryField):
+            parameters.append(_cut_out(values, i))
+            value = f"substr(%s, json_extract(value, '$[{i}][0]'), json_extract(value, '$[{i}][1]'))"
+        columns.append(f"{value} AS {field.column}")
+    return f"(SELECT {', '.join(columns)} FROM json_each(%s)) AS batch", [
+        *parameters,
+        json.dumps(values, default=_stored),
+    ]
 
-    def stored(value: object) -> Any:
-        """Return what SQLite stores of a value that JSON has no type for."""
-        if isinstance(value, UUID):
-            return value.hex
-        if isinstance(value, datetime):
-            return adapt_time(value)
-        raise TypeError(f"no column holds a {type(value).__name__}")
 
-    return f"(SELECT {columns} FROM json_each(%s)) AS batch", [json.dumps(rows, default=stored)]
+def _cut_out(rows: Sequence[list[Any]], position: int) -> bytes:
+    """Put where each row's bytes are in their place; return all of them together, behind a first byte.
+
+    Of a parameter without any byte, which is NULL to SQLite, no part could be cut.
+    """
+    pieces, offset = [b"\0"], 2
+    for row in rows:
+        pieces.append(row[position])
+        row[position] = offset, len(pieces[-1])
+        offset += len(pieces[-1])
+    return b"".join(pieces)
+
+
+def _stored(value: object) -> Any:
+    """Return what SQLite stores of a value that JSON has no type for."""
+    if isinstance(value, UUID):
+        return value.hex
+    if isinstance(value, datetime):
+        return connection.ops.adapt_datetimefield_value(value)
+    raise TypeError(f"no column holds a {type(value).__name__}")
+
+
+def _load(fields: Sequence["Field[Any, Any]"], rows: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Return rows of SQLite as Python has their values."""
+    loaders = [next((load for kind, load in _LOADERS if isinstance(field, kind)), _as_it_is) for field in fields]
+    return [
+        tuple(None if value is None else load(value) for load, value in zip(loaders, row, strict=True)) for row in rows
+    ]
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _load_time(value: datetime) -> datetime:
+    return value.replace(tzinfo=UTC)
+
+
+_LOADERS: Sequence[tuple[type["Field[Any, Any]"], Callable[[Any], Any]]] = (
+    (UUIDField, UUID),
+    (DateTimeField, _load_time),
+)

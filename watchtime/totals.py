@@ -16,15 +16,15 @@ from watchtime.models import CustomUser, Movie, WatchTime
 
 # The columns in the order of the model's fields, as `from_db` wants them.
 _VIEWER = ("id", "username", "total_watch_time")
-_MOVIE = ("id", "title", "slug", "total_watch_time")
-_PAIR = ("id", "user_id", "movie_id", "last_moment", "total")
+_MOVIE = ("id", "title", "slug", "duration_seconds", "total_watch_time")
+_PAIR = ("id", "user_id", "movie_id", "last_moment", "total", "unique_seconds", "resume_moment", "watched_at")
 
 VIEWER = "SELECT id, username, total_watch_time FROM watchtime_customuser WHERE username = %s"
-MOVIE = "SELECT id, title, slug, total_watch_time FROM watchtime_movie movie WHERE "
+MOVIE = "SELECT id, title, slug, duration_seconds, total_watch_time FROM watchtime_movie movie WHERE "
 PAIR = """
-    SELECT pair.id, user_id, movie_id, last_moment, total,
+    SELECT pair.id, user_id, movie_id, last_moment, total, unique_seconds, resume_moment, watched_at,
            viewer.id, username, viewer.total_watch_time,
-           movie.id, title, slug, movie.total_watch_time
+           movie.id, title, slug, duration_seconds, movie.total_watch_time
     FROM watchtime_watchtime pair
     JOIN watchtime_customuser viewer ON viewer.id = user_id
     JOIN watchtime_movie movie ON movie.id = movie_id
@@ -50,9 +50,9 @@ def user_movie_total(username: str, *, movie_pk: int | None = None, movie_slug: 
     row = _one(PAIR + condition, username, key)
     if row is None:
         return None
-    pair = WatchTime.from_db(DEFAULT_DB_ALIAS, _PAIR, row[:5])
-    _relate(pair, "user", partial(CustomUser.from_db, DEFAULT_DB_ALIAS, _VIEWER, row[5:8]))
-    _relate(pair, "movie", partial(Movie.from_db, DEFAULT_DB_ALIAS, _MOVIE, row[8:]))
+    pair = WatchTime.from_db(DEFAULT_DB_ALIAS, _PAIR, row[:8])
+    _relate(pair, "user", partial(CustomUser.from_db, DEFAULT_DB_ALIAS, _VIEWER, row[8:11]))
+    _relate(pair, "movie", partial(Movie.from_db, DEFAULT_DB_ALIAS, _MOVIE, row[11:]))
     return pair
 
 

@@ -7,6 +7,7 @@ from io import BytesIO
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.http import HttpResponse
 from django.test import Client
 from graphql import GraphQLSchema
@@ -329,9 +330,9 @@ def post(client: Client, **headers: str) -> HttpResponse:
 
 
 @pytest.fixture
-def signed_in(ada: CustomUser) -> Client:
+def signed_in(db: None) -> Client:
     client = Client(enforce_csrf_checks=True)
-    client.force_login(ada)
+    client.force_login(User.objects.create_user("editor"))
     return client
 
 

@@ -4,32 +4,34 @@ import logging
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import pairwise
 from uuid import UUID, uuid4
 
 import pytest
 from django.db import DataError, IntegrityError, OperationalError, connection
 from django.test.utils import CaptureQueriesContext
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra.django import TestCase
 
 from tests.factories import event
+from tests.watchtime.oracle import curves
 from watchtime import fold as fold_module
+from watchtime.aggregates import Pair
 from watchtime.events import WatchEvent
 from watchtime.fold import Folded, fold
-from watchtime.models import MAX_SECONDS, CustomUser, Event, Movie, WatchTime
+from watchtime.models import BLOCK_SECONDS, MAX_SECONDS, CustomUser, Event, Movie, MovieDay, MovieQuarter, WatchTime
 
 pytestmark = pytest.mark.django_db
 
 
 def tables() -> tuple[object, ...]:
-    """Return all that a fold writes, but for keys and times."""
+    """Return all that a fold writes, but for keys and the time of counting."""
+    event = ("event_id", "user__username", "movie__slug", "start", "at", "positional", "occurred_at")
     return (
-        set(Event.objects.values_list("event_id", "user__username", "movie__slug", "start", "at", "occurred_at")),
-        set(WatchTime.objects.values_list("user__username", "movie__slug", "last_moment", "total")),
+        set(Event.objects.values_list(*event)),
+        set(WatchTime.objects.values_list("user__username", "movie__slug", *Pair.COLUMNS)),
         set(CustomUser.objects.values_list("username", "total_watch_time")),
         set(Movie.objects.values_list("slug", "total_watch_time")),
+        {(slug, *curves(slug)) for slug in Movie.objects.values_list("slug", flat=True)},
+        set(MovieQuarter.objects.values_list("movie__slug", "period", "seconds", "events")),
+        set(MovieDay.objects.values_list("movie__slug", "period", "seconds", "events")),
     )
 
 
@@ -39,13 +41,6 @@ def test_one_event_moves_the_three_totals() -> None:
     assert (pair.total, pair.last_moment) == (30, 40)
     assert pair.user.total_watch_time == pair.movie.total_watch_time == 30
     assert Event.objects.get().received_at is not None
-
-
-def test_a_viewer_first_seen_cannot_log_in() -> None:
-    fold([event(user="anna"), event(user="ben")])
-    passwords = set(CustomUser.objects.values_list("password", flat=True))
-    assert len(passwords) == 2, "no two share what a password reset link is made from"
-    assert not any(viewer.has_usable_password() for viewer in CustomUser.objects.all())
 
 
 def test_totals_are_by_viewer_by_movie_and_by_pair() -> None:
@@ -75,13 +70,35 @@ def test_a_repeat_may_be_dated_otherwise() -> None:
     assert fold([one, again]) == Folded(1, 1, ())
 
 
-@pytest.mark.parametrize("changes", [{"user": "ben"}, {"slug": "heat"}, {"start": 1}, {"at": 11}])
+OTHER_CONTENT = [{"slug": "heat"}, {"start": 1}, {"at": 11}, {"positional": False}]
+
+
+@pytest.mark.parametrize("changes", OTHER_CONTENT)
 def test_other_content_under_a_known_id_is_a_conflict(changes: dict[str, object]) -> None:
     one = event(user="anna", slug="alien", start=0, at=10)
     other = event(**{**one.model_dump(), **changes})
     assert fold([one, other, one]) == Folded(1, 1, (1,))
     assert fold([other, event(user="zoe"), one, other]) == Folded(1, 1, (0, 3))
     assert CustomUser.objects.get(username="anna").total_watch_time == 10
+
+
+def test_a_conflict_leaves_no_movie_and_no_viewer_behind() -> None:
+    one = event(user="anna", slug="alien", at=10)
+    other = event(**{**one.model_dump(), "slug": "ghost"})
+    assert fold([one, other]) == Folded(1, 0, (1,))
+    before = tables()
+    assert fold([other, other]) == Folded(0, 0, (0, 1))
+    assert tables() == before
+    assert not Movie.objects.filter(slug="ghost").exists()
+
+
+def test_an_id_is_its_viewers_own() -> None:
+    """Whoever sees an id cannot use it up before its owner, nor after."""
+    mine = event(user="anna", at=10)
+    theirs = event(**{**mine.model_dump(), "user": "mallory", "at": 50})
+    assert fold([theirs]) == Folded(1, 0, ())
+    assert fold([mine, theirs]) == Folded(1, 1, ())
+    assert dict(CustomUser.objects.values_list("username", "total_watch_time")) == {"anna": 10, "mallory": 50}
 
 
 def test_a_total_passes_32_bits() -> None:
@@ -103,6 +120,11 @@ def test_a_total_beyond_64_bits_is_refused_whole() -> None:
 MANY = [event(user=f"u{n % 50}", slug=f"m{n % 7}", at=n) for n in range(1, 2001)]
 
 
+STEADY = (
+    "viewers, movies, ledger; pairs and curves, each read and written; quarters, days; totals of viewers and movies"
+)
+
+
 @contextmanager
 def statements() -> Iterator[list[str]]:
     with CaptureQueriesContext(connection) as captured:
@@ -112,56 +134,18 @@ def statements() -> Iterator[list[str]]:
 
 
 def test_the_number_of_statements_does_not_depend_on_the_batch() -> None:
-    fold([event(user=f"u{n}", slug=f"m{n % 7}") for n in range(50)])
+    fold([event(user=f"u{n % 50}", slug=f"m{n % 7}", at=1) for n in range(350)])
+    fold([event(slug=f"m{n}", start=at, at=at + 1) for n in range(7) for at in range(0, 2001, BLOCK_SECONDS)])
     for batch in (MANY[:1], MANY[1:11], MANY[11:]):
         with statements() as steady:
             fold(batch)
-        assert len(steady) == 6, "viewers, movies, ledger, pairs, viewers' totals, movies' totals"
+        assert len(steady) == 11, STEADY
         with statements() as repeated:
             fold(batch)
         assert len(repeated) == 4, "viewers, movies, ledger, and what the ledger has"
     with statements() as fresh:
         fold([event(user=f"new{n}", slug=f"new{n}") for n in range(300)])
-    assert len(fresh) == 10, "two more to make viewers, two more to make movies"
-
-
-class FoldLaws(TestCase):
-    """Any split, any order and any repeats of the same events give the same tables."""
-
-    events = st.lists(
-        st.builds(
-            lambda event_id, user, slug, stretch: event(
-                id=event_id, user=user, slug=slug, start=min(stretch), at=max(stretch)
-            ),
-            st.uuids(),
-            st.sampled_from(["anna", "ben", "cleo"]),
-            st.sampled_from(["alien", "heat"]),
-            st.tuples(st.integers(0, 100), st.integers(0, 86_400)),
-        ),
-        max_size=12,
-        unique_by=lambda one: one.id,
-    )
-
-    @given(events, st.data())
-    @settings(max_examples=60, deadline=None)
-    def test_order_batches_and_repeats_do_not_matter(self, events: list[WatchEvent], data: st.DataObject) -> None:
-        repeated = data.draw(st.lists(st.sampled_from(events), max_size=12)) if events else []
-        shuffled = data.draw(st.permutations(events + repeated))
-        cuts = sorted(data.draw(st.lists(st.integers(0, len(shuffled)), max_size=4)))
-        assert self.outcome([events]) == self.outcome(slices(shuffled, cuts))
-
-    def outcome(self, batches: Sequence[Sequence[WatchEvent]]) -> tuple[object, ...]:
-        Event.objects.all().delete()
-        WatchTime.objects.all().delete()
-        CustomUser.objects.all().delete()
-        Movie.objects.all().delete()
-        for batch in batches:
-            fold(batch)
-        return tables()
-
-
-def slices(items: Sequence[WatchEvent], cuts: Sequence[int]) -> list[Sequence[WatchEvent]]:
-    return [items[start:end] for start, end in pairwise([0, *cuts, len(items)])]
+    assert len(fresh) == 13, "one more each to make viewers, movies, pairs and curves; none to update the latter two"
 
 
 class Deadlock(Exception):
@@ -171,7 +155,7 @@ class Deadlock(Exception):
 def fail_first(monkeypatch: pytest.MonkeyPatch, times: int, cause: Exception) -> list[int]:
     """Make the first `times` folds fail at their last step; return the list that grows with each call."""
     calls: list[int] = []
-    real = fold_module._add_to_totals
+    real = fold_module._add
 
     def flaky(entries: object) -> None:
         calls.append(1)
@@ -179,7 +163,7 @@ def fail_first(monkeypatch: pytest.MonkeyPatch, times: int, cause: Exception) ->
         if len(calls) <= times:
             raise OperationalError("deadlock detected") from cause
 
-    monkeypatch.setattr(fold_module, "_add_to_totals", flaky)
+    monkeypatch.setattr(fold_module, "_add", flaky)
     return calls
 
 

@@ -4,7 +4,6 @@ import django.contrib.auth.models
 import django.contrib.auth.validators
 import django.db.models.deletion
 import django.utils.timezone
-from django.conf import settings
 from django.db import migrations, models
 
 
@@ -66,7 +65,7 @@ class Migration(migrations.Migration):
                 ('at', models.IntegerField(help_text='The moment that it reached, in seconds into the movie.')),
                 ('occurred_at', models.DateTimeField(help_text='When it was watched.')),
                 ('received_at', models.DateTimeField(help_text='When it was counted.')),
-                ('user', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='events', to=settings.AUTH_USER_MODEL)),
+                ('user', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='events', to='watchtime.customuser')),
                 ('movie', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='events', to='watchtime.movie')),
             ],
         ),
@@ -77,7 +76,7 @@ class Migration(migrations.Migration):
                 ('last_moment', models.IntegerField(help_text='The furthest moment of the movie that was reached.')),
                 ('total', models.BigIntegerField(help_text='Seconds watched.')),
                 ('movie', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='watch_times', to='watchtime.movie')),
-                ('user', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='watch_times', to=settings.AUTH_USER_MODEL)),
+                ('user', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='watch_times', to='watchtime.customuser')),
             ],
         ),
         migrations.AddIndex(

@@ -16,6 +16,7 @@ from django.db import Error
 from broker import BrokerError, Subscription, default_broker, describe, pauses
 from watchtime.ingest import IngestHandler
 from watchtime.migrated import how_to_migrate, unapplied_migrations
+from watchtime.models import RebuildDue
 from watchtime.monitoring import Monitor, Progress, serve_monitor
 from watchtime.observed import ObservedIngest
 from watchtime.postgresql.base import DatabaseWrapper
@@ -85,11 +86,18 @@ def _await_database(stop: threading.Event) -> None:
         try:
             if missing := unapplied_migrations():
                 raise CommandError(how_to_migrate(missing))
+            _warn_of_rebuild()
             return
         except Error as error:
             logger.warning("the database is not available: %s; trying again", describe(error))
         if stop.wait(pause):
             return
+
+
+def _warn_of_rebuild() -> None:
+    """Say that the analytics are not complete until `rebuild_totals` was run. They are kept up meanwhile."""
+    for due in RebuildDue.objects.all():
+        logger.warning("%s Run `manage.py rebuild_totals`.", due)
 
 
 def _stop_on_signals(stop: threading.Event) -> None:
