@@ -1,10 +1,9 @@
 """Which requests pay for what only pages need."""
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
-
-from watchtime.models import CustomUser
 
 
 @pytest.mark.django_db
@@ -36,7 +35,7 @@ def test_no_page_is_shown_in_a_frame(client: Client, path: str) -> None:
 
 @pytest.mark.django_db
 def test_people_log_in_at_the_admin(client: Client) -> None:
-    CustomUser.objects.create_superuser("root", password="secret")
+    User.objects.create_superuser("root", password="secret")
     assert client.get("/admin/").status_code == 302
     assert client.post("/admin/login/", {"username": "root", "password": "secret"}).status_code == 302
     page = client.get("/admin/")
