@@ -18,7 +18,7 @@ def test_programs_have_no_session(client: Client, path: str) -> None:
 def test_a_session_is_read_when_something_asks_for_it(
     client: Client, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    user = CustomUser.objects.create(username="grace", is_staff=True)
+    user = User.objects.create(username="grace", is_staff=True)
     client.force_login(user)
     with django_assert_num_queries(0):
         request = client.get("/graphql/?query={__typename}").wsgi_request
