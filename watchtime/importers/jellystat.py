@@ -6,7 +6,7 @@ from typing import Any
 
 from watchtime.importers.errors import ImportFailed, LeftOut
 from watchtime.importers.plays import Play
-from watchtime.importers.rows import Options, Row, Skipped, each, parse_time, whole
+from watchtime.importers.rows import Options, Row, Skipped, each, parse_time, text, whole
 from watchtime.importers.source import Source
 
 
@@ -22,7 +22,7 @@ def _play(row: Any, options: Options) -> Play:
     """Return a play that is known by its seconds and its end; both grow while it goes on."""
     if not isinstance(row, Mapping) or not row.get("Id"):
         raise LeftOut("no play")
-    title = str(row.get("NowPlayingItemName") or "")
+    title, series = text(row.get("NowPlayingItemName")), text(row.get("SeriesName"))
     if not title:
         raise LeftOut("no title")
     seconds = whole(row.get("PlaybackDuration"))
@@ -30,7 +30,7 @@ def _play(row: Any, options: Options) -> Play:
     return Play(
         key=("jellystat", row.get("ServerId"), row["Id"]),
         viewer=options.viewer(row.get("UserName") or row.get("UserId")),
-        title=f"{row['SeriesName']} - {title}" if row.get("SeriesName") else title,
+        title=f"{series} - {title}" if series else title,
         begins=ends - timedelta(seconds=max(0, min(seconds, 86_400))),
         seconds=seconds,
         grows=True,

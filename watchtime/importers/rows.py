@@ -59,11 +59,11 @@ class Options:
     dates: Literal["day-first", "month-first"] | None = None
     local_times: int = 0
 
-    def viewer(self, name: str | None) -> str:
+    def viewer(self, told: object) -> str:
         """Return the username for a viewer's name in the source. Raises LeftOut where there is none."""
         if self.user:
             return self.user
-        if not name:
+        if not (name := text(told)):
             raise LeftOut("no viewer (--user says who it was)")
         return self.users.get(name) or username_of(name)
 
@@ -94,17 +94,22 @@ def each(rows: Iterable[tuple[Place, T]], make: Callable[[Place, T], Row]) -> It
             yield Skipped(place, str(error))
 
 
-def parse_time(text: object) -> datetime:
+def text(value: object) -> str:
+    """Return a text or number of the source as text; nothing for any other value."""
+    return str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
+
+
+def parse_time(value: object) -> datetime:
     """Read an ISO 8601 time, with or without an offset. Raises LeftOut."""
     try:
-        return _plausible(datetime.fromisoformat(str(text).strip()))
+        return _plausible(datetime.fromisoformat(str(value).strip()))
     except ValueError:
         raise LeftOut("no valid time") from None
 
 
-def parse_utc(text: object) -> datetime:
+def parse_utc(value: object) -> datetime:
     """Read an ISO 8601 time of a source that writes UTC, with or without saying so. Raises LeftOut."""
-    moment = parse_time(text)
+    moment = parse_time(value)
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
@@ -132,9 +137,9 @@ def whole(value: object) -> int:
 
 
 def positive(value: object) -> int | None:
-    """Read a whole number above zero; None where there is no such number."""
+    """Read a whole number above zero; None where there is no such number, or one that nothing here measures."""
     try:
         number = whole(value)
     except LeftOut:
         return None
-    return number if number > 0 else None
+    return number if 0 < number < 2**53 else None

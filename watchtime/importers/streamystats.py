@@ -5,7 +5,7 @@ from typing import Any
 
 from watchtime.importers.errors import ImportFailed, LeftOut
 from watchtime.importers.plays import Play
-from watchtime.importers.rows import Options, Row, Skipped, each, parse_time, positive, whole
+from watchtime.importers.rows import Options, Row, Skipped, each, parse_time, positive, text, whole
 from watchtime.importers.source import Source
 
 TICKS = 10_000_000  # a second
@@ -24,13 +24,13 @@ def _play(session: Any, options: Options) -> Play:
         raise LeftOut("no session")
     if session.get("isInferred"):
         raise LeftOut("no play but inferred from a mark")
-    title = str(session.get("itemName") or "")
+    title, series = text(session.get("itemName")), text(session.get("seriesName"))
     if not title:
         raise LeftOut("no title")
     return Play(
         key=("streamystats", session["id"]),
         viewer=options.viewer(session.get("userName") or session.get("userId")),
-        title=f"{session['seriesName']} - {title}" if session.get("seriesName") else title,
+        title=f"{series} - {title}" if series else title,
         begins=options.local(parse_time(session.get("startTime"))),
         seconds=whole(session.get("playDuration")),
         until=_seconds(session.get("positionTicks")),

@@ -5,7 +5,7 @@ from typing import Any
 
 from watchtime.importers.errors import ImportFailed, LeftOut
 from watchtime.importers.plays import Play
-from watchtime.importers.rows import Options, Place, Row, Skipped, each, from_epoch, positive, whole
+from watchtime.importers.rows import Options, Place, Row, Skipped, each, from_epoch, positive, text, whole
 from watchtime.importers.source import Source
 
 VIDEO = {"movie", "episode", "clip"}
@@ -68,7 +68,7 @@ def _api_play(row: Any, options: Options) -> Play:
     """Return a play that is known by its seconds. A group of plays is one row, which may grow."""
     if not isinstance(row, Mapping):
         raise LeftOut("no play")
-    if row.get("row_id") is None:
+    if row.get("row_id", row.get("id")) is None:
         raise LeftOut("still playing")
     seconds = row.get("play_duration")
     return _play(
@@ -81,18 +81,15 @@ def _api_play(row: Any, options: Options) -> Play:
 
 
 def _play(row: Mapping[str, Any], options: Options, *, viewer: Any, **told: Any) -> Play:
-    if row.get("media_type") not in {None, *VIDEO}:
-        raise LeftOut(f"no video but a {str(row.get('media_type'))[:40]}")
-    name = None if viewer is None else str(viewer)
-    named = row.get("machine_id") and row.get("started")
-    play = (
-        (row.get("user_id"), row["machine_id"], row["started"])
-        if named
-        else ("row", row.get("row_id") or row.get("id"))
-    )
+    kind = text(row.get("media_type"))
+    if kind and kind not in VIDEO:
+        raise LeftOut(f"no video but a {kind[:40]}")
+    play = (row.get("user_id"), row.get("machine_id"), row.get("started"))
+    if not play[1] or not play[2]:
+        play = ("row", row.get("row_id", row.get("id")), None)
     return Play(
         key=("tautulli", *play),
-        viewer=options.viewer(name),
+        viewer=options.viewer(viewer),
         title=_title(row),
         begins=from_epoch(row.get("started") or row.get("date")),
         **told,
@@ -101,13 +98,14 @@ def _play(row: Mapping[str, Any], options: Options, *, viewer: Any, **told: Any)
 
 def _title(row: Mapping[str, Any]) -> str:
     """Return "Movie (1979)", or "Series - S01E02 - Episode"."""
-    title = str(row.get("title") or "")
+    title = text(row.get("title"))
     if not title:
         raise LeftOut("no title")
-    if row.get("media_type") == "episode" and row.get("grandparent_title"):
+    if row.get("media_type") == "episode" and (show := text(row.get("grandparent_title"))):
         season, episode = positive(row.get("parent_media_index")) or 0, positive(row.get("media_index")) or 0
-        return f"{row['grandparent_title']} - S{season:02}E{episode:02} - {title}"
-    return f"{title} ({row['year']})" if positive(row.get("year")) else title
+        return f"{show} - S{season:02}E{episode:02} - {title}"
+    year = positive(row.get("year"))
+    return f"{title} ({year})" if year else title
 
 
 def _milliseconds(value: object) -> int | None:

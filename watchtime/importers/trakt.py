@@ -8,7 +8,7 @@ from typing import Any
 
 from watchtime.importers.errors import ImportFailed, LeftOut
 from watchtime.importers.plays import Mark
-from watchtime.importers.rows import Options, Place, Row, Skipped, each, parse_utc, positive
+from watchtime.importers.rows import Options, Place, Row, Skipped, each, parse_utc, positive, text
 from watchtime.importers.source import Source
 
 HISTORY = re.compile(r"watched-history(-\d+)?\.json")
@@ -77,10 +77,11 @@ def _runtime(entry: Mapping[str, Any]) -> int | None:
 def _title(entry: Mapping[str, Any]) -> str:
     """Return "Movie (1979)", or "Series - S01E02 - Episode"."""
     video, show = _video(entry), entry.get("show")
-    title = str(video.get("title") or "")
-    if isinstance(show, Mapping) and show.get("title") and "episode" in entry:
+    title = text(video.get("title"))
+    if isinstance(show, Mapping) and text(show.get("title")) and "episode" in entry:
         season, number = positive(video.get("season")) or 0, positive(video.get("number")) or 0
         return f"{show['title']} - S{season:02}E{number:02}" + (f" - {title}" if title else "")
     if not title:
         raise LeftOut("no title")
-    return f"{title} ({video['year']})" if positive(video.get("year")) else title
+    year = positive(video.get("year"))
+    return f"{title} ({year})" if year else title

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from watchtime.importers.errors import ImportFailed, LeftOut
 from watchtime.importers.plays import Mark
-from watchtime.importers.rows import Options, Row, Skipped, each, parse_time
+from watchtime.importers.rows import Options, Row, Skipped, each, parse_time, text
 from watchtime.importers.source import Source
 
 VIDEO_ID = re.compile(r"[A-Za-z0-9_-]{1,40}")
@@ -58,7 +58,7 @@ def _video(url: str) -> str:
 
 def _title(entry: Mapping[str, Any]) -> str:
     """Return the video's title; nothing where its address stands in its place."""
-    title = str(entry.get("title") or "")
+    title = text(entry.get("title"))
     for before, after in SENTENCES:
         if title.startswith(before) and title.endswith(after) and len(title) > len(before + after):
             title = title.removeprefix(before).removesuffix(after)
