@@ -12,13 +12,16 @@ from uuid import UUID
 from watchtime.events import WatchEvent, publish
 from watchtime.importers.distinct import Occurrences
 from watchtime.importers.rows import Place, Rest, Row, Skipped
-from watchtime.models import Event, Movie
+from watchtime.models import MAX_MOMENT, CustomUser, Event, Movie
+from watchtime.rows import execute
 
 BATCH = 1000  # events
 MAX_REASONS = 50
 MAX_PLACES = 20  # of one reason
+MAX_TITLE_LENGTH = 200
 Key = tuple[str, UUID]
-Content = tuple[str, int, int]
+Content = tuple[str, int, int, bool]
+ENTRY = ("user_id", "event_id", "movie_id", "start", "at", "positional")  # columns of the ledger
 
 
 @dataclass
@@ -92,7 +95,7 @@ class Importing:
                 self.repeated += 1
             elif content is None:
                 yield event
-            elif content == event.content[:3]:
+            elif content == event.content:
                 self.known += 1
             else:
                 self.skips.add(row.place, "already counted with other content")
@@ -119,19 +122,33 @@ class Importing:
 
 def counted_under(keys: Collection[Key]) -> dict[Key, Content]:
     """Return what the ledger holds under these viewers and ids: the content of each event."""
-    entries = Event.objects.filter(
-        user__username__in={viewer for viewer, _ in keys}, event_id__in=[event_id for _, event_id in keys]
-    ).values_list("user__username", "event_id", "movie__slug", "start", "at")
-    return {(viewer, event_id): (slug, start, at) for viewer, event_id, slug, start, at in entries}
+    viewers = dict(CustomUser.objects.filter(username__in={viewer for viewer, _ in keys}).values_list("username", "pk"))
+    names = {pk: viewer for viewer, pk in viewers.items()}
+    rows = [(viewers[viewer], event_id) for viewer, event_id in keys if viewer in viewers]
+    select = (
+        "SELECT user_id, event_id, movie_id, start, at, positional FROM watchtime_event "
+        "JOIN {rows} USING (user_id, event_id)"
+    )
+    entries = execute(select, Event, ENTRY[:2], rows, returns=ENTRY)
+    slugs = dict(Movie.objects.filter(pk__in={entry[2] for entry in entries}).values_list("pk", "slug"))
+    return {(names[user], event_id): (slugs[movie], *stretch) for user, event_id, movie, *stretch in entries}
 
 
 def describe_movies(rows: Iterable[Row]) -> None:
-    """Make the movies of these rows where they are missing, and give a title to each that has none."""
-    titles = {row.events[0].slug: row.title[:200] for row in rows if row.title and row.events}
-    known = dict(Movie.objects.filter(slug__in=titles).values_list("slug", "title"))
+    """Make the movies of these rows where they are missing; give title and duration to those that have none."""
+    titles = {row.events[0].slug: row.title[:MAX_TITLE_LENGTH] for row in rows if row.title}
+    durations = {row.events[0].slug: row.duration for row in rows if row.duration and row.duration <= MAX_MOMENT}
+    slugs = titles.keys() | durations.keys()
+    known = {movie.slug: movie for movie in Movie.objects.filter(slug__in=slugs)}
     # In the order in which the fold makes them, so that neither waits for the other in a circle.
-    missing = sorted(titles.keys() - known.keys())
-    Movie.objects.bulk_create([Movie(slug=slug, title=titles[slug]) for slug in missing], ignore_conflicts=True)
-    for slug in titles:
-        if not known.get(slug):
-            Movie.objects.filter(slug=slug, title="").update(title=titles[slug])
+    missing = [
+        Movie(slug=slug, title=titles.get(slug, ""), duration_seconds=durations.get(slug))
+        for slug in sorted(slugs - known.keys())
+    ]
+    Movie.objects.bulk_create(missing, ignore_conflicts=True)  # the fold may make them meanwhile
+    for slug, title in titles.items():
+        if slug not in known or not known[slug].title:
+            Movie.objects.filter(slug=slug, title="").update(title=title)
+    for slug, duration in durations.items():
+        if slug not in known or known[slug].duration_seconds is None:
+            Movie.objects.filter(slug=slug, duration_seconds=None).update(duration_seconds=duration)

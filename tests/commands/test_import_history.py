@@ -117,6 +117,26 @@ def test_titles_are_given_to_movies_without_one(tmp_path: Path) -> None:
     assert Movie.objects.count() == 3
 
 
+def test_durations_are_given_to_movies_without_one(tmp_path: Path) -> None:
+    Movie.objects.create(slug="alien", title="The first one")
+    Movie.objects.create(slug="solaris", duration_seconds=9960)
+    file = write(
+        tmp_path / "a.csv",
+        "user,slug,at,duration_seconds\nanna,alien,5,7020\nanna,solaris,5,1\nanna,stalker,5,86401\nanna,solo,5,60\n",
+    )
+    run("csv", file)
+    durations = dict(Movie.objects.values_list("slug", "duration_seconds"))
+    assert durations == {"alien": 7020, "solaris": 9960, "solo": 60}, "a movie is no longer than a day"
+    assert Movie.objects.get(slug="alien").title == "The first one"
+    assert fold_queued() == 4
+
+
+def test_an_event_that_lost_its_position_is_other_content(tmp_path: Path) -> None:
+    fold(EVENTS[:1])
+    file = write(tmp_path / "a", EVENTS[0].model_copy(update={"positional": False}).encode())
+    assert run("jsonl", file)[1:] == ["1 skipped, already counted with other content: line 1"]
+
+
 def test_rows_that_grow_count_their_increase(tmp_path: Path) -> None:
     for seconds, new, known, grown in (
         (100, 1, 0, 0),
