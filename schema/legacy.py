@@ -44,7 +44,7 @@ from watchtime.events import (
     publish,
     without_repeats,
 )
-from watchtime.history import Part, Place, events
+from watchtime.history import CursorPosition, LedgerFilter, events
 from watchtime.keyset import a_time, microseconds
 from watchtime.metrics import refused
 from watchtime.models import MAX_SECONDS, CustomUser, Event, Movie
@@ -142,46 +142,46 @@ def list_events(request: HttpRequest, cursor: str = Query(None, pattern=CURSOR))
 def _page(cursor: str) -> EventPage:
     """Return the page of a cursor. One of no time at all is one of the first or the last."""
     direction, moment, pk = cursor.split(".")
-    place = a_time(min(max(int(moment), EARLIEST), LATEST)), int(pk)
-    return _newer(place) if direction == "newer" else _older(place)
+    position = a_time(min(max(int(moment), EARLIEST), LATEST)), int(pk)
+    return _newer(position) if direction == "newer" else _older(position)
 
 
-def _older(place: Place | None) -> EventPage:
-    """Return the newest events that are older than this place in the ledger; of all events when that is None."""
-    listed = events(Part(below=place), PAGE_SIZE + 1)
+def _older(position: CursorPosition | None) -> EventPage:
+    """Return the newest events that are older than this position in the ledger; of all events when that is None."""
+    listed = events(LedgerFilter(below=position), PAGE_SIZE + 1)
     has_more, listed = len(listed) > PAGE_SIZE, listed[:PAGE_SIZE]
-    newest = _place_of(listed[0]) if listed else place and _beside(place, -1)
+    newest = _position_of(listed[0]) if listed else position and _beside(position, -1)
     return EventPage(
-        next=_cursor("older", _place_of(listed[-1])) if has_more else None,
-        previous=_cursor("newer", newest) if place and newest else None,
+        next=_cursor("older", _position_of(listed[-1])) if has_more else None,
+        previous=_cursor("newer", newest) if position and newest else None,
         results=[_serialize(event) for event in listed],
     )
 
 
-def _newer(place: Place) -> EventPage:
-    """Return the oldest events that are newer than this place in the ledger."""
-    listed = events(Part(above=place), PAGE_SIZE + 1, oldest_first=True)
+def _newer(position: CursorPosition) -> EventPage:
+    """Return the oldest events that are newer than this position in the ledger."""
+    listed = events(LedgerFilter(above=position), PAGE_SIZE + 1, oldest_first=True)
     has_more, listed = len(listed) > PAGE_SIZE, listed[:PAGE_SIZE][::-1]
-    oldest = _place_of(listed[-1]) if listed else _beside(place, 1)
+    oldest = _position_of(listed[-1]) if listed else _beside(position, 1)
     return EventPage(
         next=_cursor("older", oldest),
-        previous=_cursor("newer", _place_of(listed[0])) if has_more else None,
+        previous=_cursor("newer", _position_of(listed[0])) if has_more else None,
         results=[_serialize(event) for event in listed],
     )
 
 
-def _place_of(event: Event) -> Place:
+def _position_of(event: Event) -> CursorPosition:
     return event.occurred_at, event.pk
 
 
-def _beside(place: Place, step: int) -> Place:
-    """Return the next place, so that a page from there begins with the event at this one."""
-    moment, pk = place
+def _beside(position: CursorPosition, step: int) -> CursorPosition:
+    """Return the next position, so that a page from there begins with the event at this one."""
+    moment, pk = position
     return moment, min(max(pk + step, 0), MAX_PK)
 
 
-def _cursor(direction: str, place: Place) -> str:
-    moment, pk = place
+def _cursor(direction: str, position: CursorPosition) -> str:
+    moment, pk = position
     return f"{direction}.{microseconds(moment)}.{pk}"
 
 

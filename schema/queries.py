@@ -14,7 +14,7 @@ from schema.errors import BadUserInput
 from schema.types import Event, Movie, MovieOrder, User, UserOrder, WatchTime
 from watchtime import models, totals
 from watchtime.events import Time
-from watchtime.history import part_of
+from watchtime.history import ledger_filter
 from watchtime.keyset import Order
 from watchtime.lists import COLUMNS, Ledger, Rows
 
@@ -100,8 +100,8 @@ class Query:
     ) -> Iterable[Event]:
         """Return the ledger, or a part of it."""
         since, until = _time(occurred_from, "occurredFrom"), _time(occurred_before, "occurredBefore")
-        part = part_of(username=_given(username), slug=_given(slug), since=since, until=until)
-        return cast("Iterable[Event]", Ledger(part))
+        selection = ledger_filter(username=_given(username), slug=_given(slug), since=since, until=until)
+        return cast("Iterable[Event]", Ledger(selection))
 
     @strawberry.field(description="Any object by its global id; null when there is none.")
     def node(

@@ -9,27 +9,27 @@ from django.db.models import QuerySet
 
 from watchtime.keyset import is_storable
 from watchtime.models import Event
-from watchtime.rows import beyond
+from watchtime.rows import keyset_condition
 
 NO_ID = 0  # less than that of any row
 IDS = """
     SELECT (SELECT id FROM watchtime_customuser WHERE username = %s), (SELECT id FROM watchtime_movie WHERE slug = %s)
 """
 
-PLACE = ("occurred_at", "id")  # what the ledger is ordered by
-Place = tuple[datetime, int]  # the values of these
+LEDGER_ORDER = ("occurred_at", "id")  # what the ledger is ordered by
+CursorPosition = tuple[datetime, int]  # the values of these
 
 
-class Part(NamedTuple):
-    """The events of one viewer, one movie, both or all that lie between two places, not at them."""
+class LedgerFilter(NamedTuple):
+    """The events of one viewer, one movie, both or all that lie between two positions, not at them."""
 
     user_id: int | None = None
     movie_id: int | None = None
-    above: Place | None = None
-    below: Place | None = None
+    above: CursorPosition | None = None
+    below: CursorPosition | None = None
 
-    def between(self, above: Place | None, below: Place | None) -> "Part":
-        """Return the part of this one that also lies between these places."""
+    def between(self, above: CursorPosition | None, below: CursorPosition | None) -> "LedgerFilter":
+        """Return the part of this selection that also lies between these positions."""
         # One bound at each end: of two, a database would start at the one and read on to the other.
         return self._replace(
             above=max(filter(None, (self.above, above)), default=None),
@@ -37,13 +37,13 @@ class Part(NamedTuple):
         )
 
 
-def part_of(
+def ledger_filter(
     *,
     username: str | None = None,
     slug: str | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
-) -> Part | None:
+) -> LedgerFilter | None:
     """Return the events of this viewer and this movie, watched at `since` or later and before `until`.
 
     None when the viewer or the movie is unknown.
@@ -52,19 +52,19 @@ def part_of(
     if (username is not None and user_id is None) or (slug is not None and movie_id is None):
         return None
     above, below = ((time, NO_ID) if time else None for time in (since, until))
-    return Part(user_id, movie_id, above, below)
+    return LedgerFilter(user_id, movie_id, above, below)
 
 
-def events(part: Part, limit: int, *, oldest_first: bool = False) -> list[Event]:
+def events(selection: LedgerFilter, limit: int, *, oldest_first: bool = False) -> list[Event]:
     """Return up to `limit` events with their viewers and movies: the newest first, or the oldest first."""
-    page = Event.objects.filter(pk__in=_stretch(part, oldest_first).values("pk")[:limit])
+    page = Event.objects.filter(pk__in=_stretch(selection, oldest_first).values("pk")[:limit])
     # In order again, but here: asked for an order of the page, a database may find the page by it.
-    return sorted(page.select_related("user", "movie"), key=attrgetter(*PLACE), reverse=not oldest_first)
+    return sorted(page.select_related("user", "movie"), key=attrgetter(*LEDGER_ORDER), reverse=not oldest_first)
 
 
-def count_events(part: Part, limit: int) -> int:
-    """Return how many events the part has, counting no further than `limit`."""
-    return _stretch(part)[:limit].count()
+def count_events(selection: LedgerFilter, limit: int) -> int:
+    """Return how many events are selected, counting no further than `limit`."""
+    return _stretch(selection)[:limit].count()
 
 
 def _ids(username: str | None, slug: str | None) -> tuple[int | None, int | None]:
@@ -78,16 +78,16 @@ def _ids(username: str | None, slug: str | None) -> tuple[int | None, int | None
     return user_id, movie_id
 
 
-def _stretch(part: Part, oldest_first: bool = False) -> QuerySet[Event]:
-    """Return the part in order, as one stretch of an index."""
+def _stretch(selection: LedgerFilter, oldest_first: bool = False) -> QuerySet[Event]:
+    """Return the selection in order, as one stretch of an index."""
     rows = Event.objects.order_by(*_order(oldest_first))
-    if part.user_id is not None:
-        rows = _of_one(rows, "user_id", part.user_id, oldest_first)
-        rows = rows if part.movie_id is None else rows.filter(movie=part.movie_id)
-    elif part.movie_id is not None:
-        rows = _of_one(rows, "movie_id", part.movie_id, oldest_first)
-    above = [beyond(PLACE, part.above, descending=False)] if part.above else []
-    below = [beyond(PLACE, part.below, descending=True)] if part.below else []
+    if selection.user_id is not None:
+        rows = _of_one(rows, "user_id", selection.user_id, oldest_first)
+        rows = rows if selection.movie_id is None else rows.filter(movie=selection.movie_id)
+    elif selection.movie_id is not None:
+        rows = _of_one(rows, "movie_id", selection.movie_id, oldest_first)
+    above = [keyset_condition(LEDGER_ORDER, selection.above, descending=False)] if selection.above else []
+    below = [keyset_condition(LEDGER_ORDER, selection.below, descending=True)] if selection.below else []
     return rows.filter(*above, *below)
 
 
@@ -102,4 +102,4 @@ def _of_one(rows: QuerySet[Event], column: str, pk: int, oldest_first: bool) -> 
 
 def _order(oldest_first: bool, *columns: str) -> list[str]:
     sign = "" if oldest_first else "-"
-    return [f"{sign}{column}" for column in (*columns, *PLACE)]
+    return [f"{sign}{column}" for column in (*columns, *LEDGER_ORDER)]

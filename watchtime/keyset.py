@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db.models import Model, QuerySet
 
 from watchtime.models import MAX_SECONDS, MAX_USERNAME_LENGTH
-from watchtime.rows import Beyond, beyond
+from watchtime.rows import KeysetCondition, keyset_condition
 
 Row = TypeVar("Row", bound=Model)
 Key = int | str | datetime
@@ -132,13 +132,13 @@ class Window:
         """Whether the rows are to be read from large to small."""
         return self.order.descending != self.backwards
 
-    def bounds(self) -> list[Beyond]:
+    def bounds(self) -> list[KeysetCondition]:
         """Return the conditions that a row lies between the cursors."""
         descending, conditions = self.order.descending, []
         if self.after is not None:
-            conditions.append(beyond(self.order.columns, self.after, descending=descending))
+            conditions.append(keyset_condition(self.order.columns, self.after, descending=descending))
         if self.before is not None:
-            conditions.append(beyond(self.order.columns, self.before, descending=not descending))
+            conditions.append(keyset_condition(self.order.columns, self.before, descending=not descending))
         return conditions
 
     def restrict(self, rows: QuerySet[Row]) -> QuerySet[Row]:

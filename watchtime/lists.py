@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import Model, QuerySet
 
-from watchtime.history import Part, Place, count_events, events
+from watchtime.history import CursorPosition, LedgerFilter, count_events, events
 from watchtime.keyset import Order, Window, a_name, a_number, a_time
 from watchtime.models import CustomUser, Movie, WatchTime
 
@@ -73,26 +73,30 @@ class Rows:
 
 
 class Ledger:
-    """A source that is a part of the ledger, newest first; None is a part without events."""
+    """A source that is a selection of the ledger, newest first; None is one without events."""
 
     order = NEWEST_FIRST
 
-    def __init__(self, part: Part | None) -> None:
-        self.part = part
+    def __init__(self, selection: LedgerFilter | None) -> None:
+        self.selection = selection
 
     def read(self, window: Window) -> Sequence[Model]:
         """Read the window in one statement."""
-        if self.part is None:
+        if self.selection is None:
             return []
-        newer, older = cast("Place | None", window.after), cast("Place | None", window.before)
-        part = self.part.between(above=older, below=newer)
-        rows = events(part, window.size + 1, oldest_first=window.backwards)
+        newer, older = cast("CursorPosition | None", window.after), cast("CursorPosition | None", window.before)
+        selection = self.selection.between(above=older, below=newer)
+        rows = events(selection, window.size + 1, oldest_first=window.backwards)
         remember_together(rows)
         return rows
 
     def count(self) -> int | None:
         """Count up to one more than the setting, so that a ledger of any size costs the same."""
-        return 0 if self.part is None else _unless_too_many(count_events(self.part, settings.GRAPHQL_MAX_COUNT + 1))
+        return (
+            0
+            if self.selection is None
+            else _unless_too_many(count_events(self.selection, settings.GRAPHQL_MAX_COUNT + 1))
+        )
 
 
 class Batch:

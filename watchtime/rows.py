@@ -16,7 +16,7 @@ from django.db.models import BinaryField, DateTimeField, F, Field, Model, UUIDFi
 from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan, TupleLessThan
 from django.db.models.lookups import BuiltinLookup
 
-Beyond = TupleLessThan | TupleGreaterThan
+KeysetCondition = TupleLessThan | TupleGreaterThan
 Key = tuple[Any, ...]
 
 
@@ -28,7 +28,7 @@ class _RowGreaterThan(TupleGreaterThan):
     as_sqlite = BuiltinLookup.as_sql
 
 
-def beyond(columns: Sequence[str], values: Sequence[Any], *, descending: bool) -> Beyond:
+def keyset_condition(columns: Sequence[str], values: Sequence[Any], *, descending: bool) -> KeysetCondition:
     """Return the condition that a row comes after these values of its columns.
 
     A row comparison, because a database reads `(a, b) < (x, y)` off an index. `a < x OR

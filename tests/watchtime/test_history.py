@@ -10,7 +10,7 @@ from pytest_django import DjangoAssertNumQueries
 from tests.factories import event
 from tests.plans import plan_of, statements
 from watchtime.fold import fold
-from watchtime.history import Part, Place, count_events, events, part_of
+from watchtime.history import CursorPosition, LedgerFilter, count_events, events, ledger_filter
 from watchtime.models import Event
 
 pytestmark = pytest.mark.django_db
@@ -33,68 +33,71 @@ def ledger() -> None:
     fold([event(user="anna", slug="alien", at=4, occurred_at=hour(4))])
 
 
-def listed(part: Part | None, limit: int = 10, *, oldest_first: bool = False) -> list[int]:
-    assert part is not None
-    found = [entry.at for entry in events(part, limit, oldest_first=oldest_first)]
-    assert count_events(part, 10) == len(events(part, 10))
+def listed(selection: LedgerFilter | None, limit: int = 10, *, oldest_first: bool = False) -> list[int]:
+    assert selection is not None
+    found = [entry.at for entry in events(selection, limit, oldest_first=oldest_first)]
+    assert count_events(selection, 10) == len(events(selection, 10))
     return found
 
 
-def place(at: int) -> Place:
+def position(at: int) -> CursorPosition:
     return hour(at), Event.objects.get(at=at).pk
 
 
 def test_it_is_in_the_order_of_watching_not_of_counting() -> None:
-    assert listed(Part()) == [4, 3, 2, 1, 0]
-    assert listed(Part(), 2) == [4, 3]
-    assert listed(Part(), 2, oldest_first=True) == [0, 1]
+    assert listed(LedgerFilter()) == [4, 3, 2, 1, 0]
+    assert listed(LedgerFilter(), 2) == [4, 3]
+    assert listed(LedgerFilter(), 2, oldest_first=True) == [0, 1]
 
 
 def test_what_was_watched_at_one_time_is_in_the_order_of_counting() -> None:
     Event.objects.update(occurred_at=NOON)
     pks = sorted(Event.objects.values_list("pk", flat=True))
-    assert [entry.pk for entry in events(Part(), 10)] == pks[::-1]
-    assert [entry.pk for entry in events(Part(above=(NOON, pks[1]), below=(NOON, pks[4])), 10)] == [pks[3], pks[2]]
+    assert [entry.pk for entry in events(LedgerFilter(), 10)] == pks[::-1]
+    assert [entry.pk for entry in events(LedgerFilter(above=(NOON, pks[1]), below=(NOON, pks[4])), 10)] == [
+        pks[3],
+        pks[2],
+    ]
 
 
 def test_of_whom_and_of_what_is_asked() -> None:
-    assert listed(part_of(username="anna")) == [4, 2, 0]
-    assert listed(part_of(slug="alien")) == [4, 2, 1]
-    assert listed(part_of(username="anna", slug="alien")) == [4, 2]
-    assert listed(part_of(username="anna", slug="alien"), 1, oldest_first=True) == [2]
+    assert listed(ledger_filter(username="anna")) == [4, 2, 0]
+    assert listed(ledger_filter(slug="alien")) == [4, 2, 1]
+    assert listed(ledger_filter(username="anna", slug="alien")) == [4, 2]
+    assert listed(ledger_filter(username="anna", slug="alien"), 1, oldest_first=True) == [2]
 
 
 def test_from_a_time_on_and_before_a_time() -> None:
-    assert listed(part_of(since=hour(1), until=hour(3))) == [2, 1]
-    assert listed(part_of(since=hour(1) + MICROSECOND, until=hour(3) + MICROSECOND)) == [3, 2]
-    assert listed(part_of(username="anna", since=hour(1))) == [4, 2]
-    assert listed(part_of(slug="alien", until=hour(4))) == [2, 1]
-    assert listed(part_of(since=hour(3), until=hour(1))) == []
+    assert listed(ledger_filter(since=hour(1), until=hour(3))) == [2, 1]
+    assert listed(ledger_filter(since=hour(1) + MICROSECOND, until=hour(3) + MICROSECOND)) == [3, 2]
+    assert listed(ledger_filter(username="anna", since=hour(1))) == [4, 2]
+    assert listed(ledger_filter(slug="alien", until=hour(4))) == [2, 1]
+    assert listed(ledger_filter(since=hour(3), until=hour(1))) == []
 
 
 def test_between_two_places_within_a_time() -> None:
-    part = part_of(since=hour(1), until=hour(4))
-    assert part is not None
-    assert listed(part.between(above=place(1), below=None)) == [3, 2]
-    assert listed(part.between(above=None, below=place(3))) == [2, 1]
-    assert listed(part.between(above=place(0), below=place(4))) == [3, 2, 1]
+    selection = ledger_filter(since=hour(1), until=hour(4))
+    assert selection is not None
+    assert listed(selection.between(above=position(1), below=None)) == [3, 2]
+    assert listed(selection.between(above=None, below=position(3))) == [2, 1]
+    assert listed(selection.between(above=position(0), below=position(4))) == [3, 2, 1]
 
 
 @pytest.mark.parametrize("names", [{"username": "zoe"}, {"slug": "none"}, {"username": "anna", "slug": "none"}])
-def test_of_the_unknown_there_is_no_part(names: dict[str, str]) -> None:
-    assert part_of(**names) is None  # type: ignore[arg-type]
+def test_of_the_unknown_there_is_no_selection(names: dict[str, str]) -> None:
+    assert ledger_filter(**names) is None  # type: ignore[arg-type]
 
 
 def test_a_page_is_one_statement_and_so_are_the_names(django_assert_num_queries: DjangoAssertNumQueries) -> None:
     with django_assert_num_queries(0):
-        part_of(since=NOON)
+        ledger_filter(since=NOON)
     with django_assert_num_queries(1):
-        part = part_of(username="anna", slug="alien")
-        assert part is not None
+        selection = ledger_filter(username="anna", slug="alien")
+        assert selection is not None
     with django_assert_num_queries(1):
-        assert [(entry.user.username, entry.movie.slug) for entry in events(part, 10)] == [("anna", "alien")] * 2
+        assert [(entry.user.username, entry.movie.slug) for entry in events(selection, 10)] == [("anna", "alien")] * 2
     with django_assert_num_queries(1):
-        assert count_events(part, 1) == 1
+        assert count_events(selection, 1) == 1
 
 
 NAMES = {
@@ -113,29 +116,29 @@ TIMES = {
 @pytest.mark.parametrize(("index", "names"), [(index, names) for index in NAMES for names in NAMES[index]])
 @pytest.mark.parametrize("times", TIMES.values(), ids=TIMES)
 @pytest.mark.parametrize("below", [None, (hour(3), 5)], ids=["first", "deep"])
-def test_every_part_is_a_stretch_of_an_index(
-    index: str, names: dict[str, str], times: dict[str, datetime], below: Place | None
+def test_every_selection_is_a_stretch_of_an_index(
+    index: str, names: dict[str, str], times: dict[str, datetime], below: CursorPosition | None
 ) -> None:
-    part = part_of(**names, **times)  # type: ignore[arg-type]
-    assert part is not None
-    part = part.between(None, below)
+    selection = ledger_filter(**names, **times)  # type: ignore[arg-type]
+    assert selection is not None
+    selection = selection.between(None, below)
     with statements() as made:
-        events(part, 10)
-        events(part, 10, oldest_first=True)
-        count_events(part, 10)
+        events(selection, 10)
+        events(selection, 10, oldest_first=True)
+        count_events(selection, 10)
     for plan in map(plan_of, made):
-        assert re.search(stretch(index, part), plan, re.MULTILINE), plan
+        assert re.search(stretch(index, selection), plan, re.MULTILINE), plan
         assert not re.search("Sort|B-TREE|Seq Scan", plan), plan
 
 
-def stretch(index: str, part: Part) -> str:
+def stretch(index: str, selection: LedgerFilter) -> str:
     """Return the pattern of what a plan has to say: that it seeks in the index by all that is asked for."""
     column = {"event_by_user": "user_id", "event_by_movie": "movie_id"}.get(index)
-    bounds = [sign for sign, bound in ((">", part.above), ("<", part.below)) if bound]
+    bounds = [sign for sign, bound in ((">", selection.above), ("<", selection.below)) if bound]
     if connection.vendor == "sqlite":
         sought = [f"{column}=\\?"] * bool(column) + [f"occurred_at{sign}\\?" for sign in bounds]
         return f"COVERING INDEX {index}" + (rf" \({' AND '.join(sought)}\)$" if sought else "$")
     sought = [rf"{column} = ANY"] * bool(column) + [rf"ROW\(occurred_at, id\) {sign} ROW" for sign in bounds]
-    sought += ["movie_id = "] * bool(part.user_id and part.movie_id)
+    sought += ["movie_id = "] * bool(selection.user_id and selection.movie_id)
     condition = rf"\n +Index Cond: .*{'.*'.join(sought)}" if sought else ""
     return rf"Index Only Scan( Backward)? using {index} on \w+( u0)?{condition}"
