@@ -193,7 +193,7 @@ def _serialize(event: Event) -> EventSerializer:
         start=event.start,
         id=event.event_id,
         occurred_at=event.occurred_at,
-        positional=True,  # the ledger does not tell yet
+        positional=event.positional,
         received_at=event.received_at,
     )
 

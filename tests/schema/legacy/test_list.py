@@ -14,10 +14,10 @@ MOST = 10**18 - 1  # in a cursor: more microseconds than there are, and more ids
 AT = datetime(2026, 11, 22, 12, 30, 0, 123456, tzinfo=UTC)
 
 
-def make_event(user, movie, at=60, start=0, minutes=0):
+def make_event(user, movie, at=60, start=0, minutes=0, **fields):
     moment = AT + timedelta(minutes=minutes)
     return Event.objects.create(
-        event_id=uuid4(), user=user, movie=movie, start=start, at=at, occurred_at=moment, received_at=moment
+        event_id=uuid4(), user=user, movie=movie, start=start, at=at, occurred_at=moment, received_at=moment, **fields
     )
 
 
@@ -45,6 +45,10 @@ class TestList:
                 "received_at": "2026-11-22T12:30:00.123456Z",
             }
         ]
+
+    def test_an_event_without_a_position(self, client, ann, heat):
+        make_event(ann, heat, positional=False)
+        assert client.get("/").json()["results"][0]["positional"] is False
 
     @pytest.fixture
     def ledger(self, ann, heat, monkeypatch):
