@@ -1,5 +1,6 @@
 """Bytes in, bytes out: durable queues behind one interface. Knows nothing of what the bytes mean."""
 
+import os
 import threading
 from functools import cache
 from urllib.parse import urlsplit
@@ -68,5 +69,11 @@ def default_broker() -> Broker:
         return _shared_broker(settings.BROKER_URL, settings.BROKER_QUEUE)
 
 
+def _after_fork() -> None:
+    global _one_at_a_time
+    _one_at_a_time = threading.Lock()  # the parent's may be held by a thread that is not here
+
+
 _one_at_a_time = threading.Lock()
+os.register_at_fork(after_in_child=_after_fork)
 _shared_broker = cache(open_broker)

@@ -56,9 +56,9 @@ class Consumer:
             self.width = 1
             try:
                 with closing(self.subscribe(1)) as subscription:
+                    waits = pauses()  # the broker is there
                     while not self.stop.is_set():
                         self.run_once(subscription)
-                        waits = pauses()
                     self._give_back(subscription)
             except BrokerMisconfigured:
                 raise
@@ -72,11 +72,15 @@ class Consumer:
             rejections = self._save(subscription, batch)
             if rejections is None or not self._dead_letter(subscription, rejections):
                 return  # told to stop while the batch could not be done: it is delivered again
-            if len(batch) == self.width < self.batch_size:
-                self.width = min(GROWTH * self.width, self.batch_size)
-                subscription.widen(PREFETCH_BATCHES * self.width)
             subscription.acknowledge(batch)
+            if len(batch) == self.width < self.batch_size:
+                self._widen(subscription)
         self.report(subscription)
+
+    def _widen(self, subscription: Subscription) -> None:
+        self.width = min(GROWTH * self.width, self.batch_size)
+        is_full = self.width == self.batch_size
+        subscription.widen(PREFETCH_BATCHES * self.width if is_full else self.width)
 
     def _receive(self, subscription: Subscription) -> list[Delivery]:
         batch = subscription.receive(self.width, RECEIVE_TIMEOUT)

@@ -39,7 +39,8 @@ logger = logging.getLogger(__name__)
 # Seconds. RabbitMQ gives a silent client up after two to three of them, and has its messages
 # delivered again. A false alarm costs one connection, and no message.
 HEARTBEAT = 2
-QUIET = 0.05  # seconds without a delivery: none is on its way
+QUIET = 0.02  # seconds without a delivery: none is on its way
+MAX_WAIT_FOR_QUIET = 0.5  # seconds
 REASON = "x-reason"
 MAX_HEADER = 200  # characters of a header that a dead letter keeps
 REFUSED = re.compile(r"\((403|530)\)")  # access refused, not allowed
@@ -217,10 +218,14 @@ class _Consuming(Subscription):
         return list(self._waiting)
 
     def _cancel(self) -> None:
-        """Take what is on its way, then cancel: pika sends back what still comes then, as a redelivery."""
+        """Take what is on its way, then cancel: pika sends back what still comes then, as a redelivery.
+
+        Nothing is on its way when as many are held as may be, or when nothing comes for a moment.
+        """
         inbox = self._connection.inbox
+        deadline = time.monotonic() + MAX_WAIT_FOR_QUIET
         with suppress(Empty):
-            while self._unacknowledged + len(self._waiting) < self._prefetch:
+            while self._unacknowledged + len(self._waiting) < self._prefetch and time.monotonic() < deadline:
                 self._waiting.append(inbox.get(timeout=QUIET))
         self._connection.cancel(self._tag)
         with suppress(Empty):

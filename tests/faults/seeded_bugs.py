@@ -38,7 +38,7 @@ BUGS = (
                 "            rejections = self._save(subscription, batch)",
                 "            subscription.acknowledge(batch)\n            rejections = self._save(subscription, batch)",
             ),
-            ("            subscription.acknowledge(batch)\n        self.report", "        self.report"),
+            ("            subscription.acknowledge(batch)\n            if len(batch)", "            if len(batch)"),
         ),
         f"{FAULTS}/test_consumer.py::test_consumer_killed_at_a_point[before commit]",
     ),
