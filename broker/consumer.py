@@ -155,11 +155,13 @@ class Consumer:
     def _give_back(self, subscription: Subscription) -> None:
         """Stop receiving, and give back what was received and not looked at, so that it counts as new.
 
-        What is repeatable the broker delivers again by itself.
+        Where all of it may come as redelivered, the broker does that by itself.
         """
         waiting = subscription.cancel()
+        if all(map(self.repeatable, waiting)):
+            return
         try:
-            subscription.give_back([delivery for delivery in waiting if not self.repeatable(delivery)])
+            subscription.give_back(waiting)
         except BrokerUnavailable as error:
             logger.warning("%s; messages that nobody looked at will come as redelivered", error)
 

@@ -248,10 +248,7 @@ class _Leases(Subscription):
         return []  # nothing is handed over before it is asked for
 
     def give_back(self, deliveries: Sequence[Delivery]) -> None:
-        tags = [delivery.tag for delivery in deliveries]
-        with _broker_errors():
-            self._messages.filter(pk__in=tags).update(leased_until=None, deliveries=F("deliveries") - 1)
-        self._held.difference_update(tags)
+        """Nothing to do: `cancel` returned nothing."""
 
     def depth(self) -> int:
         with _broker_errors():

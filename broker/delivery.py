@@ -102,7 +102,7 @@ class Subscription(ABC):
 
     @abstractmethod
     def give_back(self, deliveries: Sequence[Delivery]) -> None:
-        """Give back deliveries that nobody has looked at, so that they come as new ones and not as redeliveries."""
+        """Give back what `cancel` returned: it comes as new, and not as a redelivery; what was received before does."""
 
     @abstractmethod
     def depth(self) -> int:

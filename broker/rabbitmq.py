@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from datetime import UTC, datetime
 from itertools import count, cycle
-from operator import methodcaller
 from queue import Empty
 from threading import Lock
 from typing import Any
@@ -233,9 +232,12 @@ class _Consuming(Subscription):
                 self._waiting.append(inbox.get_nowait())
 
     def give_back(self, deliveries: Sequence[Delivery]) -> None:
+        # Of hundreds of single acknowledgements a quorum queue forgets some when the channel closes at once.
+        first, last = deliveries[0].tag, deliveries[-1].tag
         self._client.publish_again(deliveries)
-        for delivery in deliveries:
-            self._connection.call(methodcaller("basic_ack", delivery.tag))
+        if self._unacknowledged:
+            self._connection.call(lambda channel: channel.basic_nack(first - 1, multiple=True, requeue=True))
+        self._connection.call(lambda channel: channel.basic_ack(last, multiple=True))
 
     def keep(self, deliveries: Sequence[Delivery]) -> None:
         """Nothing to do: they are held as long as the connection."""

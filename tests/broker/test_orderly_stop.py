@@ -1,0 +1,86 @@
+"""A consumer that stops in order: what nobody looked at comes to the next one as new."""
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+
+import pytest
+
+from broker import Broker, Delivery, Rejection, Subscription, TryAgain, open_broker
+from broker.database import DatabaseBroker
+from tests import services
+from tests.processes import wait_for
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+MESSAGES = [b"%d" % number for number in range(3000)]
+
+
+@pytest.fixture(params=["database", "rabbitmq"])
+def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
+    if request.param == "database":
+        opened: Broker = DatabaseBroker("stop.events", lease=60)
+    else:
+        opened = open_broker(services.RABBITMQ_URL, request.getfixturevalue("rabbitmq_queue"))
+    with closing(opened):
+        yield opened
+
+
+class Saver:
+    """Saves deliveries until it has seen `count` of them, then tells the consumer to stop."""
+
+    def __init__(self, count: int, error: Exception | None = None) -> None:
+        self.stop = threading.Event()
+        self.count = count
+        self.error = error
+        self.saved: list[Delivery] = []
+
+    def __call__(self, deliveries: Sequence[Delivery]) -> list[Rejection]:
+        if len(self.saved) + len(deliveries) >= self.count:
+            self.stop.set()
+            if self.error is not None:
+                raise self.error
+        self.saved += deliveries
+        return []
+
+    def consume(self, broker: Broker) -> list[Delivery]:
+        deadline = time.monotonic() + 60
+
+        def report(_subscription: Subscription) -> None:
+            if time.monotonic() > deadline:
+                self.stop.set()
+
+        broker.consume_and_save(
+            self, batch_size=100, linger=0.02, stop=self.stop, report=report, repeatable=lambda _delivery: False
+        )
+        return self.saved
+
+
+def test_what_nobody_looked_at_is_new_to_the_next_consumer(broker: Broker) -> None:
+    broker.publish(MESSAGES)
+    saved = Saver(500).consume(broker)
+    assert 500 <= len(saved) < 2000
+    rest = Saver(3000 - len(saved)).consume(broker)
+    assert sorted(delivery.body for delivery in saved + rest) == sorted(MESSAGES)
+    assert not any(delivery.redelivered for delivery in rest)
+
+
+def test_only_the_batch_that_may_have_been_saved_is_a_redelivery(broker: Broker) -> None:
+    """Told to stop while the database is away."""
+    broker.publish(MESSAGES)
+    saved = Saver(500, TryAgain("the answer to COMMIT was lost")).consume(broker)
+    rest = Saver(3000 - len(saved)).consume(broker)
+    assert sorted(delivery.body for delivery in saved + rest) == sorted(MESSAGES)
+    assert sum(delivery.redelivered for delivery in rest) == 100
+
+
+def test_what_can_be_told_from_a_new_one_is_not_published_again(broker: Broker) -> None:
+    """It keeps its place in the queue."""
+    broker.publish(MESSAGES)
+    saver = Saver(500)
+    broker.consume_and_save(saver, batch_size=100, linger=0.02, stop=saver.stop)
+    wait_for(lambda: broker.depths().waiting == 3000 - len(saver.saved), 10, "the rest is back")
+    with closing(broker.subscribe(broker.queue, 1)) as subscription:
+        (first,) = subscription.receive(1, 5)
+    assert first.body == MESSAGES[len(saver.saved)]
