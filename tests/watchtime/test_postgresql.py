@@ -59,6 +59,21 @@ def gives_up(database: DatabaseWrapper, sql: str) -> bool:
 
 
 def test_a_slow_statement_is_given_up_and_the_next_one_works(database: DatabaseWrapper) -> None:
+    backend = ask(database, "SELECT pg_backend_pid()")
+    assert gives_up(database, "SELECT pg_sleep(20)")
+    assert ask(database, "SELECT pg_backend_pid()") == backend
+
+
+def test_a_slow_statement_costs_no_other_connection(database: DatabaseWrapper) -> None:
+    with closing(ConnectionHandler({"default": database.settings_dict})["default"]) as other:
+        backend = ask(other, "SELECT pg_backend_pid()")
+        assert gives_up(database, "SELECT pg_sleep(20)")
+        other.health_check_enabled, other.health_check_done = True, False
+        assert ask(other, "SELECT pg_backend_pid()") == backend
+
+
+def test_a_server_that_does_not_end_a_slow_statement_is_given_up(database: DatabaseWrapper) -> None:
+    ask(database, "SELECT set_config('statement_timeout', '0', false)")
     assert gives_up(database, "SELECT pg_sleep(20)")
     database.close_if_unusable_or_obsolete()
     assert ask(database, "SELECT 1") == 1

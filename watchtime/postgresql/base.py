@@ -1,7 +1,9 @@
-"""Django's PostgreSQL backend, with a limit to how long an answer may take.
+"""Django's PostgreSQL backend, with limits to how long an answer may take.
 
-A query whose connection was forgotten on the way waits for hours, in the client and, with its
-locks, in the server. Who watches a command can end it; a server or a consumer must by itself.
+The server ends a statement that takes too long (`statement_timeout`), and the kernel a connection whose data nobody
+confirms (`tcp_user_timeout`, keepalives). Neither helps where something in between confirms the data and forwards
+nothing, or where the server is stopped: psycopg would wait for ever. So a connection on which no answer comes some
+time after the server should have given up is closed here.
 """
 
 import select
@@ -13,6 +15,7 @@ import psycopg
 from django.db.backends.postgresql import base
 
 CONNECT_TIMEOUT = 3  # seconds
+MARGIN = 1.0  # seconds that the server's word about a statement that took too long may take
 LOOK_INTERVAL = 1.0  # seconds
 PREPARE_AFTER = 5  # executions; planning a total takes PostgreSQL longer than reading it
 
@@ -31,10 +34,13 @@ class DatabaseWrapper(base.DatabaseWrapper):
             milliseconds = int(1000 * self.patience)
             parameters.setdefault("connect_timeout", CONNECT_TIMEOUT)
             parameters["prepare_threshold"] = self.settings_dict["OPTIONS"].get("prepare_threshold", PREPARE_AFTER)
-            parameters["options"] = (
-                f"{parameters.get('options', '')} -c idle_in_transaction_session_timeout={milliseconds} "
-                f"-c client_connection_check_interval={milliseconds}"
-            ).strip()
+            parameters.setdefault("tcp_user_timeout", milliseconds)
+            parameters.setdefault("keepalives_idle", max(1, int(self.patience)))
+            parameters.setdefault("keepalives_interval", 1)
+            parameters.setdefault("keepalives_count", 3)
+            limits = ("statement_timeout", "idle_in_transaction_session_timeout", "client_connection_check_interval")
+            given = " ".join(f"-c {limit}={milliseconds}" for limit in limits)
+            parameters["options"] = f"{given} {parameters.get('options', '')}".strip()  # the last one given counts
         return parameters
 
     def is_usable(self) -> bool:
@@ -66,7 +72,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 def _wait(connection: "psycopg.Connection[Any]", patience: float, answer: Any, **options: Any) -> Any:
     """Wait for an answer as psycopg does, but close the connection when none comes in time."""
     try:
-        return psycopg.Connection.wait(connection, answer, **{"timeout": patience, **options})
+        return psycopg.Connection.wait(connection, answer, **{"timeout": patience + MARGIN, **options})
     except psycopg.OperationalError as error:
         if error.sqlstate is None:  # no word of the server's: the answer to this would pass for one to the next
             connection.close()
