@@ -102,7 +102,7 @@ class Reader:
         config: dict[str, Any] = Env.db_url_config(default if problem else url)
         named = config["NAME"] or "service" in config.get("OPTIONS", {})
         self.require(named, f"{name} must name a database, such as postgres://user:password@host:5432/watchtime")
-        self._hide(config["PASSWORD"])
+        self._hide(config["PASSWORD"], "" if problem else urlsplit(url).password or "")
         return config if named else Env.db_url_config(default)
 
     def broker_url(self, name: str, default: str) -> str:

@@ -1,6 +1,38 @@
-"""What is worth a line in the log."""
+"""What is worth a line in the log, and what no line may show."""
 
+import html
 import logging
+from collections.abc import Sequence
+
+HIDDEN = "********"
+SHORTEST = 4  # characters; a shorter password would hide half of the text, and protects nothing
+
+
+def redact(text: str, secrets: Sequence[str]) -> str:
+    """Return a text in which the secrets are hidden, as they are and as HTML writes them."""
+    for secret in secrets:
+        if len(secret) >= SHORTEST:
+            text = text.replace(secret, HIDDEN).replace(html.escape(secret), HIDDEN)
+    return text
+
+
+class SecretsFilter(logging.Filter):
+    """Hides secrets in log records, in tracebacks too."""
+
+    def __init__(self, secrets: Sequence[str]) -> None:
+        super().__init__()
+        self._secrets = secrets
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Complete the record."""
+        message = record.getMessage()
+        if (shown := redact(message, self._secrets)) != message:
+            record.msg, record.args = shown, ()
+        if record.exc_info and record.exc_info[0]:
+            traceback = logging.Formatter().formatException(record.exc_info)
+            if (shown := redact(traceback, self._secrets)) != traceback:
+                record.exc_text, record.exc_info = shown, None
+        return True
 
 
 def is_fault(record: logging.LogRecord) -> bool:

@@ -10,7 +10,6 @@ from typing import Any
 import environ
 
 from project.env import Reader, is_default_guest, is_loopback, is_remote_plaintext, remote_nodes
-from project.logs import is_fault
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -281,12 +280,17 @@ X_FRAME_OPTIONS = "DENY"
 LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"])
 LOG_FORMAT = env.choice("LOG_FORMAT", "text", ["text", "json"])
 LOG_REQUESTS = env.boolean("LOG_REQUESTS", LOG_FORMAT == "json")
+SECRETS = env.secrets
+DEFAULT_EXCEPTION_REPORTER = "project.error_pages.ErrorReporter"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "project.error_pages.ErrorFilter"
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "filters": {
         "request": {"()": "watchtime.requests.RequestFilter"},
-        "faults": {"()": "django.utils.log.CallbackFilter", "callback": is_fault},
+        "faults": {"()": "django.utils.log.CallbackFilter", "callback": "ext://project.logs.is_fault"},
+        "secrets": {"()": "project.logs.SecretsFilter", "secrets": env.secrets},
     },
     "formatters": {
         "text": {
@@ -306,7 +310,7 @@ LOGGING = {
         "stderr": {
             "class": "logging.StreamHandler",
             "formatter": LOG_FORMAT,
-            "filters": ["request", "faults"],
+            "filters": ["request", "faults", "secrets"],
             "stream": sys.stderr,
         }
     },

@@ -1,0 +1,28 @@
+"""Django's page about an exception, which DEBUG shows to everybody who can reach the service, without secrets."""
+
+import re
+
+from django.conf import settings
+from django.views.debug import ExceptionReporter, SafeExceptionReporterFilter
+
+from project.logs import redact
+
+
+class ErrorFilter(SafeExceptionReporterFilter):
+    """Hides the settings that Django hides, and URLs, which may hold passwords."""
+
+    hidden_settings = re.compile(
+        f"{SafeExceptionReporterFilter.hidden_settings.pattern}|(BROKER|DATABASE)_URL|DATABASES", re.I
+    )
+
+
+class ErrorReporter(ExceptionReporter):
+    """Shows settings and variables without the secrets in them."""
+
+    def get_traceback_html(self) -> str:
+        """Return the page."""
+        return redact(super().get_traceback_html(), settings.SECRETS)
+
+    def get_traceback_text(self) -> str:
+        """Return the text, which programs get."""
+        return redact(super().get_traceback_text(), settings.SECRETS)
