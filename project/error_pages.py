@@ -3,6 +3,7 @@
 import re
 
 from django.conf import settings
+from django.utils.safestring import SafeString
 from django.views.debug import ExceptionReporter, SafeExceptionReporterFilter
 
 from project.logs import redact
@@ -19,10 +20,10 @@ class ErrorFilter(SafeExceptionReporterFilter):
 class ErrorReporter(ExceptionReporter):
     """Shows settings and variables without the secrets in them."""
 
-    def get_traceback_html(self) -> str:
+    def get_traceback_html(self) -> SafeString:
         """Return the page."""
-        return redact(super().get_traceback_html(), settings.SECRETS)
+        return SafeString(redact(super().get_traceback_html(), settings.SECRETS))
 
-    def get_traceback_text(self) -> str:
+    def get_traceback_text(self) -> SafeString:
         """Return the text, which programs get."""
-        return redact(super().get_traceback_text(), settings.SECRETS)
+        return SafeString(redact(super().get_traceback_text(), settings.SECRETS))
