@@ -83,20 +83,24 @@ class WatchTimeView(GraphQLView[Context, None]):
             del response["data"]
         return response
 
+    def get_sub_response(self, request: HttpRequest) -> Any:
+        """Return the response, which resolvers find as `info.context.response`; the answer is put into it."""
+        return HttpResponse()
+
     def create_response(self, response_data: Any, sub_response: HttpResponse) -> HttpResponseBase:
         """Return a response in the media type that the client prefers.
 
         In application/json a refused document has status 200, as the specification
         has it for the sake of old clients.
         """
-        response = super().create_response(response_data, sub_response)
+        sub_response.content = _ENCODER.encode(response_data).encode()
         media_type = _media_type(self.request)
         if isinstance(response_data, dict) and "data" not in response_data:
-            response.status_code = self.status or (400 if media_type == GRAPHQL_JSON else 200)
-        if response.status_code == 405:
-            response["Allow"] = METHODS if self.request.method not in ("GET", "HEAD") else "POST"
-        response["Content-Type"] = f"{media_type}; charset=utf-8"
-        return response
+            sub_response.status_code = self.status or (400 if media_type == GRAPHQL_JSON else 200)
+        if sub_response.status_code == 405:
+            sub_response["Allow"] = METHODS if self.request.method not in ("GET", "HEAD") else "POST"
+        sub_response["Content-Type"] = f"{media_type}; charset=utf-8"
+        return sub_response
 
     def refuse(self, error: Exception) -> HttpResponseBase:
         """Return the answer for a request of which nothing was executed."""
@@ -104,10 +108,6 @@ class WatchTimeView(GraphQLView[Context, None]):
         self.schema.process_errors([shown])
         response = self.process_result(self.request, ExecutionResult(data=None, errors=[shown]))
         return self.create_response(response, self.get_sub_response(self.request))
-
-    def encode_json(self, data: object) -> bytes:
-        """Return compact JSON; Strawberry's would make an encoder for each answer."""
-        return _ENCODER.encode(data).encode()
 
 
 # schema.request.refuse_other_sites is the protection: API clients have no cookies and no token.

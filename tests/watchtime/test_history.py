@@ -142,3 +142,9 @@ def stretch(index: str, selection: LedgerFilter) -> str:
     sought += ["movie_id = "] * bool(selection.user_id and selection.movie_id)
     condition = rf"\n +Index Cond: .*{'.*'.join(sought)}" if sought else ""
     return rf"Index Only Scan( Backward)? using {index} on \w+( u0)?{condition}"
+
+
+def test_no_more_of_a_viewers_events_are_looked_at_than_may_be_counted() -> None:
+    selection = ledger_filter(username="anna", slug="heat")
+    assert selection is not None
+    assert [count_events(selection, limit) for limit in (4, 3)] == [1, 3]  # anna has three events, one of them of heat
