@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future
+from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any
@@ -13,13 +14,17 @@ from broker.errors import BrokerError
 
 @dataclass(eq=False)
 class Publication:
-    """Messages that are published together (each a body and its properties), and the future of their publisher."""
+    """Messages that are published together (each a body and its properties), and the future of their publisher.
+
+    `context` is the publisher's: what traces requests finds there whose messages these are.
+    """
 
     queue: str
     messages: Sequence[tuple[bytes, Any]]
     done: "Future[None]" = field(default_factory=Future)
     sent_at: float = 0.0
     unconfirmed: int = 0
+    context: Context = field(default_factory=copy_context)
 
 
 class Confirms:

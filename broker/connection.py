@@ -231,9 +231,12 @@ class Connection:
         with self._lock:
             publications, self._outbox = self._outbox, []
         for publication in publications:
-            for body, properties in publication.messages:
-                self._confirms.expect(publication)
-                self._channel.basic_publish("", publication.queue, body, properties, mandatory=True)
+            publication.context.run(self._on_publish, publication)
+
+    def _on_publish(self, publication: Publication) -> None:
+        for body, properties in publication.messages:
+            self._confirms.expect(publication)
+            self._channel.basic_publish("", publication.queue, body, properties, mandatory=True)
 
     def _on_confirm(self, frame: Any) -> None:
         refusal = BrokerUnavailable(REFUSAL) if frame.method.NAME == "Basic.Nack" else None

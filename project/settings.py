@@ -332,4 +332,9 @@ logging.captureWarnings(True)
 # Where web processes share their metrics; `serve` sets it for them.
 PROMETHEUS_MULTIPROC_DIR = env.text("PROMETHEUS_MULTIPROC_DIR", "")
 
+# OpenTelemetry's own variables; it reads them, and others, by itself. Without any of them nothing of it is loaded.
+_endpoints = (env.text("OTEL_EXPORTER_OTLP_ENDPOINT", ""), env.text("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", ""))
+_exporter = env.choice("OTEL_TRACES_EXPORTER", "otlp" if any(_endpoints) else "none", ["otlp", "none"])
+TRACING = _exporter == "otlp" and not env.boolean("OTEL_SDK_DISABLED", False)
+
 env.require_valid()

@@ -10,6 +10,7 @@ from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.utils.http import parse_header_parameters
 
 from watchtime.postgresql.base import DatabaseWrapper
+from watchtime.tracing import start_tracing
 
 LONGEST_CONTENT_TYPE = 300  # characters; a boundary has 70 at most
 
@@ -35,5 +36,6 @@ class Handler(WSGIHandler):
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
 django.setup(set_prefix=False)
 
+start_tracing("watch-time-web")  # before Django's middleware is made: one is added
 application = Handler()
 DatabaseWrapper.patience = settings.DATABASE_TIMEOUT

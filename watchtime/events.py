@@ -30,7 +30,7 @@ from pydantic_core import PydanticCustomError
 from uuid_utils.compat import uuid7
 
 from broker import BrokerError, default_broker
-from watchtime import metrics
+from watchtime import metrics, tracing
 from watchtime.models import MAX_MOMENT, MAX_SLUG_LENGTH, MAX_USERNAME_LENGTH
 
 MAX_MESSAGE_EVENTS = 100
@@ -234,7 +234,7 @@ def publish(events: Sequence[WatchEvent]) -> None:
     Raises PublishFailed when that is not known of all of them.
     """
     try:
-        with metrics.publishing(len(events)):
+        with metrics.publishing(len(events)), tracing.published():
             default_broker().publish(encode_messages(events))
     except BrokerError as error:
         raise PublishFailed(str(error)) from error

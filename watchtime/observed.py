@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import islice
 
 from broker import Delivery, Rejection, TryAgain
-from watchtime import metrics
+from watchtime import metrics, tracing
 from watchtime.ingest import IngestHandler
 from watchtime.monitoring import Progress
 from watchtime.requests import request_id_in
@@ -30,7 +30,8 @@ class ObservedIngest:
         self._progress.oldest = min(published, default=None)
         began = time.perf_counter()
         try:
-            rejections = self._ingest(deliveries)
+            with tracing.folding(deliveries):
+                rejections = self._ingest(deliveries)
         except TryAgain:
             metrics.FOLD_RETRIES.inc()
             raise

@@ -22,6 +22,7 @@ from watchtime.observed import ObservedIngest
 from watchtime.postgresql.base import DatabaseWrapper
 from watchtime.processes import stop_with
 from watchtime.progress import ConsumerReport
+from watchtime.tracing import start_tracing
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ class Command(BaseCommand):
     def handle(self, *, parent: int | None, **_options: Any) -> None:
         if parent is not None:
             stop_with(parent)
+        start_tracing("watch-time-consumer")
         DatabaseWrapper.patience = settings.DATABASE_TIMEOUT
         stop = threading.Event()
         _stop_on_signals(stop)
