@@ -9,7 +9,7 @@ import io
 import json
 import multiprocessing
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -17,6 +17,7 @@ from urllib.parse import unquote_to_bytes
 from django.conf import settings
 
 from project.wsgi import application as django
+from watchtime.monitoring import PATHS
 from watchtime.processes import stop_with
 
 Message = dict[str, Any]
@@ -25,6 +26,7 @@ Send = Callable[[Message], Awaitable[None]]
 WSGI = Callable[[dict[str, Any], Callable[..., Any]], Any]
 Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
 
+PROBE_THREADS = 4
 # A list of names is one header in WSGI; these are joined in their own way, the others by commas (RFC 9110, 5.3).
 SEPARATORS = {"HTTP_COOKIE": "; "}
 
@@ -34,7 +36,8 @@ class Gateway:
 
     A body is read up to `body_limit` bytes and one: the application refuses what is longer. A body that is not
     here after `body_timeout` seconds is answered with 408, and what comes while `most_waiting` requests wait for a
-    thread is answered with 503.
+    thread is answered with 503. The paths of `probes` have threads of their own: they are to be answered also when
+    all others wait for a database that hangs.
     """
 
     def __init__(
@@ -45,12 +48,15 @@ class Gateway:
         body_limit: int,
         body_timeout: float = 20.0,
         most_waiting: int = 1000,
+        probes: Collection[str] = (),
     ) -> None:
         self._application = application
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="web")
         self._body_limit = body_limit
         self._body_timeout = body_timeout
         self._room = threads + most_waiting
+        self._probes = probes
+        self._probe_threads = ThreadPoolExecutor(PROBE_THREADS, thread_name_prefix="probe")
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -79,6 +85,8 @@ class Gateway:
         return bytes(body)
 
     async def _run(self, scope: Mapping[str, Any], body: bytes) -> Answer:
+        if scope["path"] in self._probes:
+            return await asyncio.get_running_loop().run_in_executor(self._probe_threads, self._answer, scope, body)
         if self._room <= 0:
             return _problem(503, "The service is overloaded, come again", (b"retry-after", b"1"))
         self._room -= 1
@@ -146,6 +154,7 @@ application = Gateway(
     django,
     threads=settings.WEB_THREADS,
     body_limit=max(settings.GRAPHQL_MAX_BODY, settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0),
+    probes=PATHS,
 )
 
 if server := multiprocessing.parent_process():  # this is a worker of `manage.py serve`

@@ -75,11 +75,9 @@ class RequestFilter(logging.Filter):
             record.request_id = current.id
         if record.name.startswith("django.") and hasattr(record, "request"):
             del record.request
-            if hasattr(record, "status_code"):
-                record.msg, record.args = (
-                    "%s: status %s",
-                    (current.operation if current else "none", record.status_code),
-                )
+        if record.name == "django.request" and hasattr(record, "status_code"):
+            operation = current.operation if current else "none"
+            record.msg, record.args = "%s: status %s", (operation, record.status_code)
         return True
 
 

@@ -4,6 +4,7 @@ import json
 import re
 import socket
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx
@@ -13,6 +14,7 @@ from tests import services
 from tests.processes import Environment, environment, free_port, manage, running, wait_for
 
 REQUESTS = 12
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
@@ -90,8 +92,11 @@ def test_what_hangs_is_named_within_two_seconds(command: str, port: str, silent:
         BROKER_URL=f"amqp://guest:guest@127.0.0.1:{silent}/",
         **{port: str(free_port())},
     )
-    with running(env, command) as process:
+    with running(env, command) as process, ExitStack() as stack:
         wait_for(lambda: process.poll() is not None or not is_refused(env, port), 30, "it listens")
+        if command == "serve":  # all its threads wait for the database
+            for _ in range(8 * int(env["WEB_THREADS"])):
+                stack.enter_context(waiting_request(env))
         for _ in range(2):
             response = get(env, port, "/readyz")
             assert response.elapsed.total_seconds() < 2
@@ -102,6 +107,14 @@ def test_what_hangs_is_named_within_two_seconds(command: str, port: str, silent:
         assert 'watchtime_check_up{check="broker"} 0.0' in get(env, port, "/metrics").text
         if command == "consume":
             process.kill()  # it hangs, as it is told to; how it ends then is for others to test
+
+
+@contextmanager
+def waiting_request(env: Environment) -> Iterator[None]:
+    """Ask for what the database has to answer, and do not wait for it."""
+    with socket.create_connection(("127.0.0.1", int(env["PORT"]))) as client:
+        client.sendall(b"GET /admin/login/ HTTP/1.1\r\nHost: localhost\r\nCookie: sessionid=abc\r\n\r\n")
+        yield
 
 
 def is_refused(env: Environment, port: str) -> bool:
