@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pika
 import pytest
 
-from broker import Subscription
+from broker import Subscription, rabbitmq
 from broker.errors import BrokerError, BrokerMisconfigured, BrokerUnavailable
 from broker.rabbitmq import RabbitMQClient
 from broker.topology import DELIVERY_LIMIT
@@ -178,6 +178,60 @@ def test_a_forked_child_opens_a_connection_of_its_own(broker: RabbitMQClient) ->
     assert os.waitstatus_to_exitcode(status) == 0
     broker.publish([b"parent again"])
     assert depth(broker.queue) == 3
+
+
+def test_locks_are_made_again_after_a_fork(broker: RabbitMQClient) -> None:
+    """Another thread of the parent's may hold one at that moment, and is not there to release it."""
+    broker.publish([b"parent"])
+    with broker._lock:
+        child = os.fork()
+        if child == 0:
+            try:
+                broker.publish([b"child"])
+                os._exit(0)
+            except BrokerError:
+                os._exit(1)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert depth(broker.queue) == 2
+
+
+def test_an_end_while_it_waits_is_no_empty_queue(broker: RabbitMQClient) -> None:
+    broker.publish([b"1"])
+    subscription = broker.subscribe(broker.queue, 10)
+    subscription.receive(1, 5)
+    with services.raw_channel() as channel:
+        channel.queue_delete(broker.queue)
+    with pytest.raises(BrokerUnavailable, match="cancelled"):
+        subscription.receive(1, 1)
+    subscription.close()
+
+
+def test_dead_letters_that_do_not_come_are_no_end_of_the_list(
+    broker: RabbitMQClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rabbitmq, "MAX_PREFETCH", 3)
+    monkeypatch.setattr(rabbitmq, "CONNECT_TIMEOUT", 0.5)
+    broker.publish([b"%d" % number for number in range(7)])
+    with closing(broker.subscribe(broker.queue, 7)) as subscription:
+        held = subscription.receive(3, 5)
+        subscription.dead_letter([delivery.rejected("bad") for _ in range(3) for delivery in held])
+    listed = broker.iterate_dead_letters(9)
+    assert [next(listed).reason for _ in range(3)] == ["bad"] * 3
+    with pytest.raises(BrokerUnavailable, match="does not deliver"):
+        next(listed)
+
+
+def test_a_prefetch_is_never_more_than_amqp_can_say(broker: RabbitMQClient) -> None:
+    broker.publish([b"1"])
+    with closing(broker.subscribe(broker.queue, 10**21)) as subscription:
+        assert [delivery.body for delivery in subscription.receive(10, 5)] == [b"1"]
+
+
+def test_a_url_that_is_none_does_not_show_its_password() -> None:
+    with pytest.raises(BrokerMisconfigured) as failed:
+        client("q.events", "amqp://guest:se/cret@localhost:5672/")
+    assert "cret" not in str(failed.value)
 
 
 @pytest.fixture

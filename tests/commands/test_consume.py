@@ -74,6 +74,32 @@ def test_work_is_logged_when_nobody_watches(service: Environment, tmp_path: Path
     assert re.search(r"folded 50 events \(\d+ a second\), 0 repeats, 0 dead letters", log.read_text())
 
 
+def test_missing_migrations_are_one_line_and_cost_no_message(service: Environment, tmp_path: Path) -> None:
+    publish(service, tmp_path, 10)
+    manage(service, "migrate", "broker", "0002")
+    done = manage(service, "consume", check=False)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "run manage.py migrate; not applied: broker.0003" in done.stderr
+    manage(service, "migrate")
+    with running(service, "consume"):
+        wait_for(lambda: count(service["DATABASE_URL"], "watchtime_event") == 10, 30, "all is counted")
+
+
+def test_a_table_that_goes_holds_the_events_until_it_is_back(service: Environment, tmp_path: Path) -> None:
+    log, database = tmp_path / "log", tmp_path / "db.sqlite3"
+    with log.open("w") as stderr, running(service, "consume", stderr=stderr):
+        wait_for(lambda: "consuming" in log.read_text(), 30, "it consumes")
+        with closing(sqlite3.connect(database)) as other:
+            other.execute("ALTER TABLE watchtime_event RENAME TO watchtime_event_away")
+            publish(service, tmp_path, 30)
+            wait_for(lambda: log.read_text().count("trying again") >= 3, 30, "it has tried three times")
+            other.execute("ALTER TABLE watchtime_event_away RENAME TO watchtime_event")
+        wait_for(lambda: count(service["DATABASE_URL"], "watchtime_event") == 30, 30, "all is counted")
+    assert "OperationalError: no such table" in log.read_text()
+    assert "dead letter" not in log.read_text().replace(" 0 dead letters", "")
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
