@@ -35,9 +35,9 @@ def depth(queue: str) -> int:
 
 def eventually(condition: Callable[[], bool], seconds: float = 10) -> bool:
     deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
+    while not (holds := condition()) and time.monotonic() < deadline:
         time.sleep(0.05)
-    return condition()
+    return holds
 
 
 def test_messages_are_persistent_in_durable_quorum_queues(broker: RabbitMQClient) -> None:
@@ -159,7 +159,7 @@ def test_what_rabbitmq_gives_up_is_a_dead_letter(broker: RabbitMQClient) -> None
             assert eventually(lambda: depth(broker.queue) == 1)
             method, _, _ = channel.basic_get(broker.queue)
             channel.basic_nack(method.delivery_tag, requeue=True)
-    assert eventually(lambda: len(broker.list_dead_letters(10)) == 1)
+    assert eventually(lambda: broker.depths().dead == 1)
     (letter,) = broker.list_dead_letters(10)
     assert letter.body == b"killer"
     assert "delivery_limit" in letter.reason
