@@ -17,7 +17,7 @@ def main() -> None:
     except ImproperlyConfigured as error:
         sys.exit(f"The settings are wrong: {error}")
     except (OperationalError, InterfaceError) as error:
-        from watchtime.startup import explain
+        from watchtime.database import explain
 
         sys.exit(f"CommandError: {explain(error)}")
 

@@ -34,6 +34,7 @@ from schema.legacy_schemas import (
 )
 from watchtime import totals
 from watchtime.access import CLOSED, Caller
+from watchtime.database import explain
 from watchtime.events import (
     FieldError,
     InvalidEvent,
@@ -48,7 +49,6 @@ from watchtime.history import CursorPosition, LedgerFilter, events
 from watchtime.keyset import a_time, microseconds
 from watchtime.metrics import refused
 from watchtime.models import MAX_SECONDS, CustomUser, Event, Movie
-from watchtime.startup import explain
 
 PAGE_SIZE = 100
 RETRY_AFTER = "1"  # seconds

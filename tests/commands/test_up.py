@@ -85,3 +85,15 @@ def test_a_port_that_is_taken_is_one_clear_error(service: Environment, command: 
     assert done.returncode == 1
     assert f"127.0.0.1:{service['PORT']}" in done.stderr
     assert "Traceback" not in done.stderr
+    assert "GraphiQL" not in done.stdout, "it speaks of a server that is not its own"
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_no_child_outlives_its_parent(service: Environment, number: signal.Signals) -> None:
+    with running(service, "up") as process:
+        wait_for(lambda: answers(int(service["PORT"])), 60, "the server listens")
+        pids = children(process.pid).values()
+        process.send_signal(number)
+        process.wait(20)
+        wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), 20, "the children end")
+    assert not answers(int(service["PORT"]))

@@ -37,12 +37,12 @@ class Command(BaseCommand):
         parser.add_argument("--parent", type=int, metavar="PID", help="Stop when this process, the parent, has ended.")
 
     def handle(self, *, parent: int | None, **_options: Any) -> None:
-        if parent is not None:
-            stop_with(parent)
         start_tracing("watch-time-consumer")
         DatabaseWrapper.patience = settings.DATABASE_TIMEOUT
         stop = threading.Event()
         _stop_on_signals(stop)
+        if parent is not None:
+            stop_with(parent)
         ingest, progress = IngestHandler(), Progress(settings.CONSUMER_STALL_SECONDS)
         logger.info("consuming %s", settings.BROKER_QUEUE)
         try:

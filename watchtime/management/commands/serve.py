@@ -19,9 +19,10 @@ from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
+from watchtime.database import explain
+from watchtime.migrated import how_to_migrate, unapplied_migrations
 from watchtime.postgresql.base import DatabaseWrapper
 from watchtime.processes import stop_with
-from watchtime.startup import explain, require_migrations
 
 logger = logging.getLogger(__name__)
 
@@ -93,7 +94,8 @@ class Command(BaseCommand):
 def _look_at_the_database() -> None:
     """Raise CommandError when migrations are missing. A database that is away may come back: that is a warning."""
     try:
-        require_migrations()
+        if missing := unapplied_migrations():
+            raise CommandError(how_to_migrate(missing))
     except (OperationalError, InterfaceError) as error:
         logger.warning("Starting although %s", explain(error))
     finally:
