@@ -6,12 +6,14 @@ from uuid import uuid4
 
 import pika
 
+from tests.broker.test_foreign_messages import FOREIGN
 from tests.faults.clients import Published
 from tests.faults.conftest import rounds
 from tests.faults.judge import read_logs
 from tests.faults.nodes import wait_for
 from tests.faults.stage import Stage
 
+UNREADABLE = [FOREIGN[name] for name in ("timestamp in milliseconds", "timestamp of all bits", "nested tables")]
 PERSISTENT = pika.BasicProperties(delivery_mode=2)
 POISON = (
     b"",
@@ -89,3 +91,24 @@ def test_poison_while_the_consumer_is_killed(stage: Stage) -> None:
         stage.drain()  # what is stored twice is stored by now
         stage.consumer.start()
         stage.expected_dead_letters = stage.dead_letters()
+
+
+def test_some_events_of_a_message_are_wrong(stage: Stage) -> None:
+    """Conflicts and invalid elements become dead letters each alone; the others of their message count."""
+    for _ in rounds(2):
+        with stage.fault("wrong events in a message"):
+            stage.pause_clients()
+            events = read_logs(stage.directory)[-30:]
+            elements = [body for event in events for body in (conflict(event), event.body(), b'{"user": "anna"}')]
+            publish(stage, [b"[" + b",".join(elements) + b"]"])
+            stage.expected_dead_letters += 2 * len(events)
+            stage.resume_clients()
+
+
+def test_headers_that_cannot_be_decoded(stage: Stage) -> None:
+    """A timestamp in milliseconds ends the connection of pika alone, again and again."""
+    for _ in rounds(2):
+        with stage.fault("headers that cannot be decoded"), stage.channel() as channel:
+            channel.confirm_delivery()
+            for event in read_logs(stage.directory)[-20:]:
+                channel.basic_publish("", stage.queue, event.body(), random.choice(UNREADABLE), mandatory=True)
