@@ -50,4 +50,4 @@ class Context(StrawberryDjangoContext):
     def check_time(self) -> None:
         """Raise ApiError when the time of the operation is up."""
         if monotonic() > self.deadline:
-            raise ApiError(ErrorCode.TIMEOUT, f"The operation took longer than {settings.GRAPHQL_TIMEOUT} seconds.")
+            raise ApiError(f"The operation took longer than {settings.GRAPHQL_TIMEOUT} seconds.", ErrorCode.TIMEOUT)

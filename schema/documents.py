@@ -20,6 +20,7 @@ from graphql import (
     print_ast,
     validate,
 )
+from strawberry.types.graphql import OperationType
 
 from schema.errors import ErrorCode, RequestError, TooLarge
 from schema.inputs import EVENT_INPUT
@@ -32,7 +33,7 @@ BYTES_OF_A_TOKEN = 400  # of a parsed document, with its nodes and places; measu
 class Operation:
     """An operation of a document, with what is known of it before it is executed."""
 
-    node: OperationDefinitionNode
+    type: OperationType
     name: str  # for metrics: clients' own names could be any number of names
     price: Price
     defaults: Mapping[str, int | str]  # the sizes that its variables have where a client sends none
@@ -59,8 +60,8 @@ class Document:
     def validate(self, graph: GraphQLSchema, rules: tuple[type[ASTValidationRule], ...]) -> list[GraphQLError]:
         """Return what is wrong with the document, found once."""
         if self.errors is None:
-            rules = rules if settings.GRAPHQL_INTROSPECTION else (*rules, NoSchemaIntrospectionCustomRule)
             hidden = not settings.GRAPHQL_INTROSPECTION
+            rules = (*rules, NoSchemaIntrospectionCustomRule) if hidden else rules
             errors = validate(graph, self.node, rules, settings.GRAPHQL_MAX_ERRORS, hide_suggestions=hidden)
             for error in errors:
                 error.extensions = {"code": ErrorCode.GRAPHQL_VALIDATION_FAILED.name}
@@ -90,7 +91,7 @@ def read_document(graph: GraphQLSchema, text: str) -> Document:
 def _operation(node: OperationDefinitionNode, meter: Meter) -> Operation:
     types = {each.variable.name.value: print_ast(each.type) for each in node.variable_definitions or ()}
     events = {name: type_.startswith("[") for name, type_ in types.items() if type_.strip("[]!") == EVENT_INPUT}
-    return Operation(node, _name(node), meter.measure(node), defaults(node), events)
+    return Operation(OperationType(node.operation.value), _name(node), meter.measure(node), defaults(node), events)
 
 
 def _name(node: OperationDefinitionNode) -> str:

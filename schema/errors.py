@@ -14,6 +14,9 @@ from watchtime.events import PublishFailed
 
 LONGEST_MESSAGE = 500
 OUTAGES = (PublishFailed, OperationalError, InterfaceError)
+# What the log says, before the reason, which can name hosts; and what clients are told.
+_NOT_STORED = ("An event was not published", "The event was not stored. Send it again, with the same id.")
+_NO_DATABASE = ("The database is not available", "The service cannot answer now. Try again.")
 _SUGGESTION = re.compile(r" Did you mean [^?]*\?")
 logger = logging.getLogger(__name__)
 
@@ -34,32 +37,32 @@ class ErrorCode(Enum):
 
 
 class ApiError(GraphQLError):
-    """An error that clients may read as it is."""
+    """An error that clients may read as it is. A subclass names its code."""
 
-    def __init__(self, code: ErrorCode, message: str) -> None:
-        super().__init__(message, extensions={"code": code.name})
+    code = ErrorCode.BAD_REQUEST
+
+    def __init__(self, message: str, code: ErrorCode | None = None) -> None:
+        super().__init__(message, extensions={"code": (code or self.code).name})
 
 
 class RequestError(ApiError):
     """A request, or an operation of a batch, that is not executed, with the HTTP status that says so."""
 
-    def __init__(self, status: int, message: str, code: ErrorCode = ErrorCode.BAD_REQUEST) -> None:
-        super().__init__(code, message)
+    def __init__(self, status: int, message: str, code: ErrorCode | None = None) -> None:
+        super().__init__(message, code)
         self.status = status
 
 
 class BadUserInput(ApiError):
     """The client sent a value that cannot be right."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(ErrorCode.BAD_USER_INPUT, message)
+    code = ErrorCode.BAD_USER_INPUT
 
 
 class TooLarge(ApiError):
     """A request asks for more than the settings allow."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(ErrorCode.TOO_LARGE, message)
+    code = ErrorCode.TOO_LARGE
 
 
 def publish_to_client(errors: list[GraphQLError]) -> None:
@@ -68,21 +71,21 @@ def publish_to_client(errors: list[GraphQLError]) -> None:
     Changes the errors in place, which Strawberry formats afterwards. Each cause is logged once, however many
     fields it met.
     """
-    request_id = uuid4().hex
-    logged: set[str] = set()
+    request_id, logged = uuid4().hex, set[str]()
     for error in errors:
-        code = code_of(error)
-        cause = error.original_error or error
-        is_new = repr(cause) not in logged
+        code, cause = code_of(error), error.original_error or error
         error.extensions = {"code": code, **(error.extensions or {})}
         if isinstance(cause, OUTAGES):
-            error.message = _outage(cause, is_new)
+            what, error.message = _NOT_STORED if isinstance(cause, PublishFailed) else _NO_DATABASE
+            if repr(cause) not in logged:
+                logger.warning("%s: %s", what, " ".join(str(cause).split()))
         elif code == ErrorCode.INTERNAL_SERVER_ERROR.name:
-            error.message = _failure(cause, request_id, is_new)
+            error.message = "The service failed. Its log has the details under this requestId."
             error.extensions["requestId"] = request_id
+            if repr(cause) not in logged:
+                logger.error("GraphQL request %s failed", request_id, exc_info=cause)
         else:
             error.message = _shortened(error.message)
-            continue
         logged.add(repr(cause))
 
 
@@ -113,24 +116,6 @@ def _is_bad_input(error: GraphQLError) -> bool:
     if error.path is None:
         return cause is None or isinstance(cause, GraphQLError)
     return isinstance(cause, GraphQLError) and bool(cause.nodes)
-
-
-def _failure(cause: Exception, request_id: str, is_new: bool) -> str:
-    if is_new:
-        logger.error("GraphQL request %s failed", request_id, exc_info=cause)
-    return "The service failed. Its log has the details under this requestId."
-
-
-def _outage(cause: Exception, is_new: bool) -> str:
-    """Log the reason, which can name hosts; return what clients are told."""
-    what, told = (
-        ("An event was not published", "The event was not stored. Send it again, with the same id.")
-        if isinstance(cause, PublishFailed)
-        else ("The database is not available", "The service cannot answer now. Try again.")
-    )
-    if is_new:
-        logger.warning("%s: %s", what, " ".join(str(cause).split()))
-    return told
 
 
 def _shortened(message: str) -> str:

@@ -7,7 +7,6 @@ from django.db import connection
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
-from strawberry.types.graphql import OperationType
 
 from schema import persisted
 from schema.context import Context
@@ -20,12 +19,8 @@ if TYPE_CHECKING:
     from schema.schema import Schema
 
 LONGEST_TEXT = 100_000  # characters of a variable; those that are right have 2,000 at most
-_PARAMETERS: Mapping[str, tuple[type, str]] = {
-    "query": (str, "a string"),
-    "variables": (dict, "an object"),
-    "operationName": (str, "a string"),
-    "extensions": (dict, "an object"),
-}
+_PARAMETERS = (("query", str), ("variables", dict), ("operationName", str), ("extensions", dict))
+_WORDS = {str: "a string", dict: "an object"}
 
 
 class Limits(SchemaExtension):
@@ -41,7 +36,8 @@ class Limits(SchemaExtension):
         graph = cast("Schema", execution.schema).graph
         document = read_document(graph, execution.query)
         operation = document.operation(name)
-        self._check_method(operation)
+        if operation.type not in execution.allowed_operations:
+            raise RequestError(405, "Mutations need POST.")
         context.use("TOKENS", document.node.token_count)
         execution.variables = _variables(context, operation, execution.variables or {})
         rules = (*execution.validation_rules, MaybeNullValidationRule, OneOfInputValidationRule)
@@ -54,16 +50,12 @@ class Limits(SchemaExtension):
         with connection.execute_wrapper(_in_time(context)):
             yield
 
-    def _check_method(self, operation: Operation) -> None:
-        if OperationType(operation.node.operation.value) not in self.execution_context.allowed_operations:
-            raise RequestError(405, "Mutations need POST.")
-
 
 def _check_parameters(*given: object) -> None:
-    """Raise RequestError for a parameter of a wrong type, and when there is neither a document nor its hash."""
-    for (name, (kind, words)), value in zip(_PARAMETERS.items(), given, strict=True):
+    """Raise RequestError for a parameter of a wrong type."""
+    for (name, kind), value in zip(_PARAMETERS, given, strict=True):
         if value is not None and not isinstance(value, kind):
-            raise RequestError(400, f"{name} must be {words}.")
+            raise RequestError(400, f"{name} must be {_WORDS[kind]}.")
 
 
 def _variables(context: Context, operation: Operation, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -26,7 +26,7 @@ WITH_DEFAULTS = frozenset({"start", "positional"})  # its fields whose type take
 
 @strawberry.input(description="A viewer watched a movie from one moment to another.")
 class EventInput:
-    """An event as it was sent: `fields` is judged by the contract; those that GraphQL coerced are attributes, too."""
+    """An event as it was sent: the contract judges `fields`; those that there are, are attributes as well."""
 
     fields: strawberry.Private[object]
     user: str = strawberry.field(
@@ -56,13 +56,10 @@ class EventInput:
     @classmethod
     def of(cls, sent: Mapping[str, Any]) -> Self:
         """Make an input of GraphQL's, whose fields have the graph's names."""
-        made = cls.__new__(cls)
-        original = sent.get("id")
-        if isinstance(original, AsSent):
-            made.fields = original.value
-        else:
-            made.fields = sent
-            vars(made).update({_NAMES[name]: value for name, value in sent.items()})
+        made, original = cls.__new__(cls), sent.get("id")
+        made.fields = original.value if isinstance(original, AsSent) else sent
+        if isinstance(made.fields, Mapping):
+            vars(made).update({_NAMES[name]: value for name, value in made.fields.items() if name in _NAMES})
         return made
 
     def event(self, *path: str) -> WatchEvent | list[UserError]:

@@ -6,7 +6,7 @@ from typing import Any, cast
 import pytest
 import strawberry
 import strawberry_django
-from django.contrib.auth.models import AnonymousUser
+from django.contrib.auth.models import AnonymousUser, User
 from django.test import Client, RequestFactory
 from strawberry.extensions import SchemaExtension
 from strawberry.permission import BasePermission
@@ -73,7 +73,7 @@ GUARDED = Schema(query=Query, extensions=[Limits], config=StrawberryConfig(scala
 def ask(query: str, *, staff: bool) -> tuple[Any, list[tuple[str, Any]]]:
     """Return the data, and the message and code of each error."""
     request = RequestFactory().post("/graphql/")
-    request.user = models.CustomUser(is_staff=True) if staff else AnonymousUser()
+    request.user = User(is_staff=True) if staff else AnonymousUser()
     context = Context(request=request, response=None)  # type: ignore[arg-type]
     result = GUARDED.execute_sync(query, context_value=context)
     return result.data, [(error.message, (error.extensions or {})["code"]) for error in result.errors or ()]
@@ -110,7 +110,7 @@ def test_the_context_knows_the_request_and_its_user(client: Client, monkeypatch:
     assert seen[0] is seen[1]
     assert seen[0].request.path == "/graphql/"
     assert seen[0].request.user.is_anonymous
-    staff = models.CustomUser.objects.create(username="grace", is_staff=True)
+    staff = User.objects.create(username="grace", is_staff=True)
     client.force_login(staff)
     client.post("/graphql/", hello[0], content_type="application/json")
     assert seen[2].request.user == staff
