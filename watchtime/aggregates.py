@@ -119,6 +119,10 @@ class Curve:
         self._edges[movie_id, start] += 1
         self._edges[movie_id, end] -= 1
 
+    def add_edge(self, movie_id: int, moment: int, change: int) -> None:
+        """Change the number at a moment and all that follow."""
+        self._edges[movie_id, moment] += change
+
     def add_coverage(self, movie_id: int, coverage: int) -> None:
         """Count one more at each second of the coverage."""
         for start, end in stretches(coverage):
@@ -153,6 +157,16 @@ class Aggregates:
         quarter = entry.movie_id, period_of(entry.occurred_at, QUARTER_SECONDS)
         seconds, events = self.quarters.get(quarter, (0, 0))
         self.quarters[quarter] = seconds + entry.at - entry.start, events + 1
+
+    def merge(self, other: "Aggregates") -> None:
+        """Add what other events add up to."""
+        for key, pair in other.pairs.items():
+            self.pairs[key].merge(pair)
+        for (movie_id, moment), change in other.views.edges().items():
+            self.views.add_edge(movie_id, moment, change)
+        for quarter, (seconds, events) in other.quarters.items():
+            before = self.quarters.get(quarter, (0, 0))
+            self.quarters[quarter] = before[0] + seconds, before[1] + events
 
     def days(self) -> Mapping[Period, tuple[int, int]]:
         """Return seconds and events by movie and day of UTC."""

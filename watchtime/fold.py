@@ -19,6 +19,7 @@ from watchtime.aggregates import Aggregates, Block, Curve, Entry, Pair, PairKey,
 from watchtime.coverage import add_to_numbers
 from watchtime.events import WatchEvent
 from watchtime.models import BLOCK_SECONDS, CustomUser, Event, Movie, MovieBlock, MovieDay, MovieQuarter, WatchTime
+from watchtime.pruning import NOT_PRUNED, content_hash, content_of, pruned_hashes
 from watchtime.rows import execute, merge_rows
 
 logger = logging.getLogger(__name__)
@@ -74,9 +75,15 @@ def _fold(events: Sequence[WatchEvent]) -> Folded:
     _add(new.values())
     _remove(CustomUser, users.made - {entry.user_id for entry in new.values()})
     _remove(Movie, movies.made - {entry.movie_id for entry in new.values()})
-    ledger = {key: _content(entry) for key, entry in new.items()}
+    ledger = {key: content_of(entry) for key, entry in new.items()}
     ledger |= _contents({_key(entry) for entry in entries} - new.keys())
-    conflicts = tuple(position for position, entry in enumerate(entries) if ledger[_key(entry)] != _content(entry))
+    pruned = pruned_hashes({_key(entry) for entry in entries} - ledger.keys())
+
+    def is_conflict(entry: Entry) -> bool:
+        key, content = _key(entry), content_of(entry)
+        return ledger[key] != content if key in ledger else pruned[key] != content_hash(content)
+
+    conflicts = tuple(position for position, entry in enumerate(entries) if is_conflict(entry))
     return Folded(len(new), len(events) - len(new) - len(conflicts), conflicts)
 
 
@@ -86,10 +93,6 @@ def _entry(event: WatchEvent, user_id: int, movie_id: int) -> Entry:
 
 def _key(entry: Entry) -> Key:
     return entry.user_id, entry.event_id
-
-
-def _content(entry: Entry) -> Content:
-    return entry.movie_id, entry.start, entry.at, entry.positional
 
 
 def _keys(model: type[CustomUser | Movie], name: str, names: set[str]) -> Keys:
@@ -121,7 +124,7 @@ def _enter(entries: Sequence[Entry]) -> Mapping[Key, Entry]:
     columns = (*Entry._fields, "received_at")
     names = ", ".join(columns)
     taken = execute(
-        f"INSERT INTO watchtime_event ({names}) SELECT {names} FROM {{rows}} WHERE true "
+        f"INSERT INTO watchtime_event ({names}) SELECT {names} FROM {{rows}} WHERE {NOT_PRUNED} "
         "ON CONFLICT (user_id, event_id) DO NOTHING RETURNING user_id, event_id",
         Event,
         columns,

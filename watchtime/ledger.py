@@ -27,6 +27,7 @@ from watchtime.models import (
     RebuildDue,
     WatchTime,
 )
+from watchtime.pruning import base_of, lock_ledger
 from watchtime.rows import merge_rows
 
 READ_AT_ONCE = 5_000  # rows
@@ -38,6 +39,8 @@ VIEWERS = """
         SELECT id, total_watch_time AS stored, 0 AS watched FROM watchtime_customuser
         UNION ALL
         SELECT user_id, 0, at - start FROM watchtime_event
+        UNION ALL
+        SELECT user_id, 0, total FROM watchtime_prunedpair
     ) AS sides
     JOIN watchtime_customuser USING (id)
     GROUP BY username
@@ -46,7 +49,10 @@ VIEWERS = """
 EMPTY = (
     "DELETE FROM watchtime_watchtime WHERE NOT EXISTS (SELECT 1 FROM watchtime_event "
     "WHERE watchtime_event.user_id = watchtime_watchtime.user_id "
-    "AND watchtime_event.movie_id = watchtime_watchtime.movie_id)",
+    "AND watchtime_event.movie_id = watchtime_watchtime.movie_id) "
+    "AND NOT EXISTS (SELECT 1 FROM watchtime_prunedpair "
+    "WHERE watchtime_prunedpair.user_id = watchtime_watchtime.user_id "
+    "AND watchtime_prunedpair.movie_id = watchtime_watchtime.movie_id)",
     "DELETE FROM watchtime_movieblock",
     "DELETE FROM watchtime_moviequarter",
     "DELETE FROM watchtime_movieday",
@@ -103,8 +109,7 @@ def rebuild() -> Iterator[None]:
     Consumers wait meanwhile. Nothing is changed unless the iteration is finished.
     """
     with transaction.atomic(durable=True), connection.cursor() as cursor:
-        if connection.vendor == "postgresql":  # SQLite lets nobody else write anyway
-            cursor.execute("LOCK TABLE watchtime_event IN SHARE ROW EXCLUSIVE MODE")
+        lock_ledger()
         for statement in EMPTY:
             cursor.execute(statement)
         for pk in Movie.objects.order_by("pk").values_list("pk", flat=True):
@@ -135,12 +140,18 @@ def _snapshot() -> Iterator[None]:
 
 
 def _replay(movie_id: int, aggregates: Aggregates) -> Iterator[tuple[int, Pair]]:
-    """Yield the viewers of a movie in the order of their ids, and what each watched; add the rest to `aggregates`."""
+    """Yield the viewers of a movie in the order of their ids, and what each watched; add the rest to `aggregates`.
+
+    Pruned events are in it, by what they add up to.
+    """
     rows = Event.objects.filter(movie=movie_id).order_by("user_id").values_list(*Entry._fields)
     entries = (Entry(*row) for row in rows.iterator(READ_AT_ONCE))
-    for user_id, events in groupby(entries, lambda entry: entry.user_id):
-        for entry in events:
+    viewers = ((user_id, [*events]) for user_id, events in groupby(entries, lambda entry: entry.user_id))
+    for user_id, events, base in _side_by_side(viewers, base_of(movie_id, READ_AT_ONCE)):
+        for entry in events or ():
             aggregates.add(entry)
+        if base:
+            aggregates.merge(base)
         yield user_id, aggregates.pairs.pop((user_id, movie_id))
 
 

@@ -261,6 +261,68 @@ class MovieDay(MoviePeriod):
         indexes: ClassVar = [Index(fields=["period"], name="movie_day_by_period")]
 
 
+class PrunedPair(models.Model):
+    """What the pruned events of a viewer and a movie add up to (`watchtime.pruning`): the ledger's base.
+
+    The columns that WatchTime has, too, mean the same here, of the pruned events alone.
+    """
+
+    pk = models.CompositePrimaryKey("movie_id", "user_id")
+    movie = models.ForeignKey(Movie, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False)
+    user = models.ForeignKey(CustomUser, on_delete=models.PROTECT, related_name="+", db_constraint=False)
+    last_moment = models.IntegerField()
+    total = models.BigIntegerField()
+    unique_seconds = models.IntegerField()
+    coverage = models.BinaryField()
+    resume_moment = models.IntegerField()
+    watched_at = models.DateTimeField()
+    latest_event = models.UUIDField(null=True)
+    watched_day = models.IntegerField()
+    edges = models.BinaryField(help_text="JSON: moments, and by how much the views change there.")
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.total} s pruned"
+
+
+class PrunedQuarter(models.Model):
+    """What the pruned events of a viewer and a movie add up to in a quarter of an hour, as in MovieQuarter."""
+
+    pk = models.CompositePrimaryKey("user_id", "period", "movie_id")
+    user = models.ForeignKey(
+        CustomUser, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
+    )
+    period = models.IntegerField(help_text="How many quarters after 1970 began in UTC.")
+    movie = models.ForeignKey(Movie, on_delete=models.PROTECT, related_name="+", db_constraint=False)
+    seconds = models.BigIntegerField()
+    events = models.BigIntegerField()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.seconds} s in quarter {self.period}"
+
+
+class PrunedKey(models.Model):
+    """The key of an event that was pruned, kept so that its repeats are not counted again."""
+
+    pk = models.CompositePrimaryKey("user_id", "event_id")
+    user = models.ForeignKey(
+        CustomUser, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
+    )
+    event_id = models.UUIDField()
+    content = models.BigIntegerField(help_text="A hash of what repeats of the event must agree in.")
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return str(self.event_id)
+
+
 class RebuildDue(models.Model):
     """A row here says that `rebuild_totals` has to be run, and why; it takes the row away."""
 
