@@ -35,6 +35,7 @@ LEASE_MARGIN = 1.0
 INSERT = "INSERT INTO broker_message (queue, body, headers, sent_at, deliveries, reason) VALUES (%s, %s, %s, %s, 0, '')"
 # Seconds between two looks at an empty queue: the longer nothing came, the longer.
 MIN_POLL_INTERVAL, MAX_POLL_INTERVAL, POLL_SHARE = 0.02, 0.25, 0.1
+COUNTING_SHARE = 0.1  # of the time, at most, that a full queue is counted
 SWEEP_INTERVAL = 3600.0  # seconds between two looks for dead letters that are too old
 DROPPED_AT_ONCE = 0.01  # of a full queue of dead letters: each drop counts the queue
 WORN_OUT = f"given up after {DELIVERY_LIMIT} deliveries: each time its consumer ended before it was done"
@@ -63,7 +64,7 @@ class DatabaseBroker(Broker):
         self._max_length = max_length
         self._max_age = timedelta(days=dead_letter_days)
         self._length, self._dead_length = Length(queue, max_length), Length(self.dead_queue, max_length)
-        self._sweep_at = 0.0
+        self._sweep_at = self._full_until = 0.0
         self.after_fork()
 
     def after_fork(self) -> None:
@@ -101,8 +102,12 @@ class DatabaseBroker(Broker):
                 cursor.execute(f"PRAGMA busy_timeout = {int(1000 * self._publish_timeout)}")
 
     def _require_room(self, count: int) -> None:
-        if self._length.excess(count):
-            raise BrokerUnavailable(f"the queue is full: it holds at most {self._max_length} messages")
+        """Raise BrokerUnavailable when so many messages more are too many, and then for a while without counting."""
+        began = time.monotonic()
+        if began >= self._full_until and not self._length.excess(count):
+            return
+        self._full_until = max(self._full_until, began + (time.monotonic() - began) / COUNTING_SHARE)
+        raise BrokerUnavailable(f"the queue is full: it holds at most {self._max_length} messages")
 
     def depths(self) -> Depths:
         with _broker_errors():

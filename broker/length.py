@@ -1,12 +1,8 @@
 """How long a queue in the table is, without counting it each time."""
 
-import time
-
 from django.db import connection
 
 from broker.models import Message
-
-COUNTING_SHARE = 0.1  # of the time, at most: a queue that is nearly full would be counted again and again
 
 
 class Length:
@@ -16,7 +12,6 @@ class Length:
         self._queue = queue
         self._limit = limit
         self._counted, self._newest = 0, -1  # at the last count
-        self._count_again_at = 0.0
 
     def excess(self, more: int = 0) -> int:
         """Return by how many messages the queue exceeds its limit, with `more` of them added; 0 when it does not."""
@@ -26,13 +21,5 @@ class Length:
         if newest is None or newest - oldest + 1 + more <= self._limit:
             return 0
         if self._newest < 0 or self._counted + newest - self._newest + more > self._limit:
-            self._count(newest)
+            self._counted, self._newest = Message.objects.filter(queue=self._queue).count(), newest
         return int(max(0, self._counted + newest - self._newest + more - self._limit))
-
-    def _count(self, newest: int) -> None:
-        began = time.monotonic()
-        if began < self._count_again_at:
-            return
-        self._counted, self._newest = Message.objects.filter(queue=self._queue).count(), newest
-        took = time.monotonic() - began
-        self._count_again_at = began + took / COUNTING_SHARE

@@ -176,7 +176,7 @@ class _Consuming(Subscription):
         self._consume(prefetch)
 
     def _consume(self, prefetch: int) -> None:
-        self._prefetch = min(prefetch, MAX_PREFETCH)
+        self._prefetch = min(max(prefetch, 1), MAX_PREFETCH)  # 0 would be no limit
         self._tag = next(self._tags)
         self._connection.consume(self._queue, self._tag, self._prefetch)
 
