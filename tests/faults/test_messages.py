@@ -2,7 +2,6 @@
 
 import json
 import random
-from uuid import uuid4
 
 import pika
 
@@ -60,7 +59,6 @@ def test_id_conflicts(stage: Stage) -> None:
 def conflict(event: Published) -> bytes:
     other = random.choice(
         [
-            event._replace(user=f"other-{uuid4().hex[:8]}"),
             event._replace(slug="other"),
             event._replace(start=(event.start and event.start - 1) or event.start + 1),
             event._replace(at=event.at + 1),
