@@ -9,7 +9,7 @@ LINT_ENV := SECRET_KEY=lint-only-0123456789-abcdefghijklmnopqrstuvwxyz-012345678
 # More than the cores: tests of real processes wait more than they compute. A module's tests stay in one process.
 PYTEST := $(BIN)/pytest -n 3 --dist loadscope
 
-.PHONY: run test check lint docs bench faults mutants clean
+.PHONY: run test check lint docs bench faults mutants clean audit
 
 run: $(VENV)/.run .env frontend/.assets
 	@$(BIN)/python manage.py migrate --verbosity 0
@@ -41,10 +41,17 @@ bench: $(VENV)/.dev
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml project schema watchtime broker
 	$(LINT_ENV) $(BIN)/mypy
 	$(BIN)/lint-imports
 	$(LINT_ENV) $(BIN)/python manage.py makemigrations --check --dry-run
 	$(LINT_ENV) $(BIN)/python manage.py check --deploy --fail-level WARNING
+
+# Known holes in what is installed. It asks PyPI and npm, and fails where either does not answer for a package.
+audit: $(VENV)/.dev
+	@$(BIN)/pip install --quiet --disable-pip-version-check pip-audit==2.10.1
+	$(BIN)/pip-audit --strict --no-deps --requirement requirements.txt
+	npm audit --prefix frontend
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

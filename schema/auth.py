@@ -7,9 +7,9 @@ a session for people. Whoever shows something wrong is refused, never taken for 
 import base64
 import logging
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.contrib.auth import get_user
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
 
@@ -23,6 +23,8 @@ SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
 CHALLENGE = 'Bearer realm="watch-time", Basic realm="watch-time", charset="UTF-8"'  # RFC 6750 and RFC 7617
 LONGEST_BASIC = 1_000  # characters of base64
 LONGEST_USERNAME = 150  # that an account can have
+JSON = "application/json"
+OWN = "same-origin"  # as Sec-Fetch-Site says it
 WINDOW = 10  # seconds; short, so that nobody can spend a minute's worth at once
 
 logger = logging.getLogger(__name__)
@@ -71,14 +73,14 @@ def caller(request: HttpRequest) -> Caller:
     scheme, _, credentials = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
     if scheme.lower() == "bearer":
         return _by_token(request, credentials.strip())
-    refuse_other_sites(request)
+    has_session = settings.SESSION_COOKIE_NAME in request.COOKIES
+    if scheme or has_session or request.content_type != JSON:
+        _refuse_other_sites(request)
     if scheme.lower() == "basic":
         return _account(_by_password(request, credentials.strip()))
     if "HTTP_AUTHORIZATION" in request.META:
         raise Unauthenticated
-    if settings.SESSION_COOKIE_NAME in request.COOKIES:
-        return _by_session(request)
-    return anonymous()
+    return _by_session(request) if has_session else anonymous()
 
 
 def _by_token(request: HttpRequest, token: str) -> Caller:
@@ -114,11 +116,11 @@ def _basic(credentials: str) -> tuple[str, str]:
 
 
 def _by_session(request: HttpRequest) -> Caller:
-    """Return the account of a session; what it changes needs the CSRF token, too."""
-    user = get_user(request)
+    """Return the account of a session. What changes something must come from a page of ours, or have Django's token."""
+    user = request.user
     if not user.is_authenticated:
         return anonymous()
-    if request.method not in SAFE_METHODS and not _has_csrf_token(request):
+    if request.method not in SAFE_METHODS and not _sites(request) and not _has_csrf_token(request):
         raise ForeignSite("Send the CSRF token of the session in the header X-CSRFToken.")
     return _account(user)
 
@@ -137,22 +139,35 @@ def _account(user: Any) -> Caller:
     return account_caller(user.get_username(), user.get_all_permissions(), is_staff=user.is_staff)
 
 
-def refuse_other_sites(request: HttpRequest) -> None:
-    """Refuse what a browser sends for a page of another site, such as a form, which needs no permission of ours.
+def _refuse_other_sites(request: HttpRequest) -> None:
+    """Refuse what a browser sends, with its user's cookies or password, for a page of another site.
 
-    A browser names the page's origin with what changes something; programs name none.
+    Also a plain form, which needs no permission of ours; JSON needs one, which CORS_ALLOWED_ORIGINS gives.
     Raises ForeignSite.
     """
-    if request.method in SAFE_METHODS:
-        return
-    origin = request.META.get("HTTP_ORIGIN")
-    if origin is None:
-        if request.META.get("HTTP_SEC_FETCH_SITE", "none") not in ("none", "same-origin"):
-            raise ForeignSite
-        return
     own = f"{request.scheme}://{request.get_host()}"
-    if origin not in (own, *settings.CSRF_TRUSTED_ORIGINS, *settings.CORS_ALLOWED_ORIGINS):
+    allowed = {OWN, own, *settings.CSRF_TRUSTED_ORIGINS, *settings.CORS_ALLOWED_ORIGINS}
+    if request.method not in SAFE_METHODS and not _sites(request) <= allowed:
         raise ForeignSite
+
+
+def _sites(request: HttpRequest) -> set[str]:
+    """Return what a browser says of the site whose page sends a request; programs say nothing."""
+    origin, referrer = request.META.get("HTTP_ORIGIN"), request.META.get("HTTP_REFERER")
+    if origin is not None:
+        return {origin}
+    if referrer:
+        return {_origin(referrer)}
+    fetched_from = request.META.get("HTTP_SEC_FETCH_SITE", "none")
+    return set() if fetched_from == "none" else {fetched_from}
+
+
+def _origin(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url  # no origin of ours
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def charge(request: HttpRequest, caller: Caller, *, cost: int = 0, events: int = 0) -> None:

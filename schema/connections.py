@@ -8,6 +8,7 @@ import strawberry
 from django.db.models import Model
 from strawberry import UNSET, relay
 from strawberry.annotation import StrawberryAnnotation
+from strawberry.extensions import FieldExtension
 from strawberry.relay import NodeType
 from strawberry.relay.fields import ConnectionExtension
 from strawberry.types.arguments import StrawberryArgument
@@ -99,6 +100,7 @@ class Paging(ConnectionExtension):
         ]
 
 
-def connection(graphql_type: object, *, description: str) -> Any:
+def connection(graphql_type: object, *, description: str, permission: FieldExtension | None = None) -> Any:
     """Make a resolver that returns a Source a connection, as `relay.connection` does."""
-    return strawberry.field(graphql_type=graphql_type, description=description, extensions=[Paging()])
+    extensions = [*([permission] if permission else []), Paging()]  # from the resolver outwards
+    return strawberry.field(graphql_type=graphql_type, description=description, extensions=extensions)

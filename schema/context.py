@@ -1,14 +1,19 @@
 """What resolvers find as `info.context`: the HTTP request and response, and what the request may still ask for."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import Any, Self
+from typing import Any, Self, cast
 
+import strawberry
 from django.conf import settings
+from django.http import HttpRequest
 from strawberry.django.context import StrawberryDjangoContext
 
-from schema.errors import ApiError, ErrorCode, TooLarge
+from schema.auth import Refused, charge
+from schema.errors import ApiError, ErrorCode, RequestError, TooLarge
+from watchtime.access import Caller, anonymous
 
 _MESSAGES = {
     "TOKENS": "The documents of the batch have more than {:,} tokens.",
@@ -19,10 +24,16 @@ _MESSAGES = {
 }
 
 
+# What an operation costs, and what each of its units costs, about in microseconds.
+COST = 300
+COSTS = {"FIELDS": 15, "ROWS": 30, "EVENTS": 30, "INTROSPECTIONS": 5_000}
+
+
 @dataclass
 class Context(StrawberryDjangoContext):
     """The context of a request, or of a call of `schema.execute_sync`, whose operations share its limits."""
 
+    caller: Caller = field(default_factory=anonymous)
     deadline: float = 0.0  # of the operation that is executed, on the monotonic clock
     used: Counter[str] = field(default_factory=Counter)
 
@@ -43,6 +54,19 @@ class Context(StrawberryDjangoContext):
             raise TooLarge(_MESSAGES[what].format(limit))
         self.used[what] += number
 
+    def charge(self, units: Mapping[str, int]) -> None:
+        """Count what an operation costs among what its caller may ask for in a minute. Raises RequestError."""
+        request = cast("HttpRequest | None", self.request)
+        if request is None:  # a call within the service
+            return
+        cost = COST + sum(number * COSTS.get(unit, 0) for unit, number in units.items())
+        try:
+            charge(request, self.caller, cost=cost, events=units.get("EVENTS", 0))
+        except Refused as error:
+            for name, value in error.headers.items():
+                self.response[name] = value
+            raise RequestError.of(error) from None
+
     def start(self) -> None:
         """Let the time of an operation begin."""
         self.deadline = monotonic() + settings.GRAPHQL_TIMEOUT
@@ -51,3 +75,6 @@ class Context(StrawberryDjangoContext):
         """Raise ApiError when the time of the operation is up."""
         if monotonic() > self.deadline:
             raise ApiError(f"The operation took longer than {settings.GRAPHQL_TIMEOUT} seconds.", ErrorCode.TIMEOUT)
+
+
+Info = strawberry.Info[Context, None]

@@ -3,6 +3,7 @@
 import logging
 import re
 from enum import Enum
+from typing import Self
 from uuid import uuid4
 
 from django.conf import settings
@@ -10,6 +11,7 @@ from django.db import InterfaceError, OperationalError
 from graphql import GraphQLError, GraphQLSyntaxError
 from strawberry.exceptions import StrawberryGraphQLError, StrawberryInputCoercionError
 
+from schema.auth import Refused
 from watchtime.events import PublishFailed
 
 LONGEST_MESSAGE = 500
@@ -28,7 +30,9 @@ class ErrorCode(Enum):
     GRAPHQL_VALIDATION_FAILED = "The document does not fit the schema."
     BAD_USER_INPUT = "A variable, argument, cursor or id has a wrong value."
     BAD_REQUEST = "The HTTP request is not a GraphQL request."
-    FORBIDDEN = "The caller may not do this, or the request came with a cookie from another site."
+    UNAUTHENTICATED = "The token or the password is not valid, or one is needed."
+    FORBIDDEN = "The caller may not do this, or the request came from another site."
+    RATE_LIMITED = "The caller asked for too much in a minute. Try again after Retry-After seconds."
     TOO_LARGE = "The request is larger or deeper, or asks for more, than the service allows."
     TIMEOUT = "The operation took longer than the service allows."
     SERVICE_UNAVAILABLE = "The database or the broker is away. Try again; send an event again with the same id."
@@ -51,6 +55,14 @@ class RequestError(ApiError):
     def __init__(self, status: int, message: str, code: ErrorCode | None = None) -> None:
         super().__init__(message, code)
         self.status = status
+
+    @classmethod
+    def of(cls, refused: Refused) -> Self:
+        """Return the error for a sender who is not accepted."""
+        return cls(refused.status, refused.message, _CODES[refused.status])
+
+
+_CODES = {401: ErrorCode.UNAUTHENTICATED, 403: ErrorCode.FORBIDDEN, 429: ErrorCode.RATE_LIMITED}
 
 
 class BadUserInput(ApiError):

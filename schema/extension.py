@@ -63,8 +63,10 @@ def _variables(context: Context, operation: Operation, given: Mapping[str, Any])
 
     Raises TooLarge when the operation asks for too much with them, BadUserInput when one would take long to refuse.
     """
-    for unit, number in operation.price.in_units({**operation.defaults, **given}).items():
+    units = operation.price.in_units({**operation.defaults, **given})
+    for unit, number in units.items():
         context.use(unit, number)
+    context.charge(units)
     if any(map(_is_endless, given.values())):
         raise BadUserInput(f"A variable has a text or a name of more than {LONGEST_TEXT:,} characters.")
     return pass_on(given, operation.events)

@@ -6,12 +6,11 @@ from uuid import UUID
 import strawberry
 from django.conf import settings
 
-from schema.context import Context
+from schema.context import Info
 from schema.inputs import EventInput
+from schema.permissions import WritePermission, publishes
 from schema.user_errors import UserError
 from watchtime.events import WatchEvent, publish
-
-Info = strawberry.Info[Context, None]
 
 
 @strawberry.type(description="What became of an event.")
@@ -36,7 +35,8 @@ class Mutation:
     """The root of every mutation."""
 
     @strawberry.mutation(
-        description="Store an event, to be counted exactly once. SERVICE_UNAVAILABLE: send it again, same id."
+        description="Store an event, to be counted exactly once. SERVICE_UNAVAILABLE: send it again, same id.",
+        extensions=[WritePermission(publishes)],
     )
     def publish_event(
         self, info: Info, event: Annotated[EventInput, strawberry.argument(description="The event.")]
@@ -45,14 +45,17 @@ class Mutation:
 
         Raises PublishFailed when the broker did not take it, ApiError when the operation is out of time.
         """
-        accepted = event.event("event")
+        accepted = _allowed(info, event, "event")
         if isinstance(accepted, list):
             return PublishEventPayload(id=None, user_errors=accepted)
         info.context.check_time()
         publish([accepted])
         return PublishEventPayload(id=accepted.id, user_errors=[])
 
-    @strawberry.mutation(description="Store up to 1,000 events; the valid ones of a batch are stored.")
+    @strawberry.mutation(
+        description="Store up to 1,000 events; the valid ones of a batch are stored.",
+        extensions=[WritePermission(publishes)],
+    )
     def publish_events(
         self,
         info: Info,
@@ -62,7 +65,7 @@ class Mutation:
 
         Raises PublishFailed when the broker did not take them, ApiError when the operation is out of time.
         """
-        accepted, errors = _sort_out(events)
+        accepted, errors = _sort_out(info, events)
         info.context.check_time()
         if accepted:
             publish(accepted)
@@ -71,12 +74,20 @@ class Mutation:
         )
 
 
-def _sort_out(inputs: list[EventInput]) -> tuple[list[WatchEvent], list[UserError]]:
+def _allowed(info: Info, sent: EventInput, *path: str) -> WatchEvent | list[UserError]:
+    """Return an event that the caller may publish, or what is wrong with it."""
+    event = sent.event(*path)
+    if isinstance(event, WatchEvent) and not info.context.caller.may_publish_for(event.user):
+        return [UserError.forbidden(*path, "user")]
+    return event
+
+
+def _sort_out(info: Info, inputs: list[EventInput]) -> tuple[list[WatchEvent], list[UserError]]:
     """Return the valid events, and what is wrong with each of the others."""
     accepted: list[WatchEvent] = []
     errors: list[UserError] = []
     for index, item in enumerate(inputs):
-        event = item.event("events", str(index))
+        event = _allowed(info, item, "events", str(index))
         if isinstance(event, WatchEvent):
             accepted.append(event)
         else:

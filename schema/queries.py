@@ -1,18 +1,29 @@
 """The reads of the graph."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Annotated, Any, cast
 
 import strawberry
+from django.db.models import QuerySet
 from pydantic import TypeAdapter, ValidationError
 from strawberry import UNSET, relay
 
 from schema.connections import Connection, connection
+from schema.context import Info
 from schema.errors import BadUserInput
+from schema.permissions import (
+    ListPermission,
+    Permission,
+    anyone,
+    reads_movies,
+    reads_the_viewer,
+    reads_viewers,
+    visible,
+)
 from schema.types import Event, Movie, MovieOrder, User, UserOrder, WatchTime
-from watchtime import models, totals
+from watchtime import lists, models, totals
 from watchtime.events import Time
 from watchtime.history import ledger_filter
 from watchtime.keyset import Order
@@ -22,11 +33,12 @@ _TIME: TypeAdapter[datetime] = TypeAdapter(Time)
 LONGEST_ID = 100
 NO_ROW = -1
 _PK = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
-_NODES = {
-    "User": models.CustomUser.objects.all(),
-    "Movie": models.Movie.objects.all(),
-    "WatchTime": models.WatchTime.objects.select_related("user", "movie"),
-    "Event": models.Event.objects.select_related("user", "movie"),
+# The rows of each type, and where they have the name of the viewer whom they tell of.
+_NODES: Mapping[str, tuple[QuerySet[Any], str | None]] = {
+    "User": (models.CustomUser.objects.all(), "username"),
+    "Movie": (models.Movie.objects.all(), None),
+    "WatchTime": (models.WatchTime.objects.select_related("user", "movie"), "user__username"),
+    "Event": (models.Event.objects.select_related("user", "movie"), "user__username"),
 }
 
 Username = Annotated[str, strawberry.argument(description="The viewer's name.")]
@@ -38,12 +50,18 @@ MovieSlug = Annotated[str | None, strawberry.argument(description="The movie's s
 class Query:
     """The root of every query."""
 
-    @strawberry.field(description="A viewer with the time watched, of all movies; null when unknown.")
+    @strawberry.field(
+        description="A viewer with the time watched, of all movies; null when unknown.",
+        extensions=[Permission(reads_the_viewer)],
+    )
     def user_total_watch_time(self, username: Username) -> User | None:
         """Return the viewer of this name."""
         return cast("User | None", totals.user_total(username))
 
-    @strawberry.field(description="A movie with the time it was watched; null when unknown. Give pk or slug.")
+    @strawberry.field(
+        description="A movie with the time it was watched; null when unknown. Give pk or slug.",
+        extensions=[Permission(reads_movies)],
+    )
     def movie_total_watch_time(self, pk: MoviePk = UNSET, slug: MovieSlug = UNSET) -> Movie | None:
         """Return the movie with this pk or slug.
 
@@ -53,7 +71,8 @@ class Query:
         return cast("Movie | None", totals.movie_total(pk=_primary_key(given_pk), slug=given_slug))
 
     @strawberry.field(
-        description="What a viewer watched of a movie; null when nothing, or unknown. Give moviePk or movieSlug."
+        description="What a viewer watched of a movie; null when nothing, or unknown. Give moviePk or movieSlug.",
+        extensions=[Permission(reads_the_viewer)],
     )
     def user_movie_total_watch_time(
         self, username: Username, movie_pk: MoviePk = UNSET, movie_slug: MovieSlug = UNSET
@@ -65,7 +84,11 @@ class Query:
         pk, slug = _exactly_one(moviePk=movie_pk, movieSlug=movie_slug)
         return cast("WatchTime | None", totals.user_movie_total(username, movie_pk=_primary_key(pk), movie_slug=slug))
 
-    @connection(Connection[User], description="The viewers, those who watched most first unless ordered otherwise.")
+    @connection(
+        Connection[User],
+        description="The viewers, those who watched most first unless ordered otherwise.",
+        permission=ListPermission(reads_viewers, lists.MOST_USERS),
+    )
     def users(
         self,
         order_by: Annotated[
@@ -76,7 +99,11 @@ class Query:
         rows = models.CustomUser.objects.only(*COLUMNS["user"])
         return cast("Iterable[User]", Rows(rows, cast("Order", order_by.value)))
 
-    @connection(Connection[Movie], description="The movies, the most watched first unless ordered otherwise.")
+    @connection(
+        Connection[Movie],
+        description="The movies, the most watched first unless ordered otherwise.",
+        permission=ListPermission(reads_movies, lists.MOST_MOVIES),
+    )
     def movies(
         self,
         order_by: Annotated[
@@ -86,7 +113,11 @@ class Query:
         """Return the movies."""
         return cast("Iterable[Movie]", Rows(models.Movie.objects.all(), cast("Order", order_by.value)))
 
-    @connection(Connection[Event], description="The events that were counted, newest first by the time watched.")
+    @connection(
+        Connection[Event],
+        description="The events that were counted, newest first by the time watched.",
+        permission=ListPermission(reads_the_viewer, lists.NEWEST_FIRST),
+    )
     def events(
         self,
         username: Annotated[str | None, strawberry.argument(description="Only events of this viewer.")] = UNSET,
@@ -103,16 +134,21 @@ class Query:
         selection = ledger_filter(username=_given(username), slug=_given(slug), since=since, until=until)
         return cast("Iterable[Event]", Ledger(selection))
 
-    @strawberry.field(description="Any object by its global id; null when there is none.")
+    @strawberry.field(
+        description="Any object by its global id; null when there is none.", extensions=[Permission(anyone)]
+    )
     def node(
-        self, global_id: Annotated[strawberry.ID, strawberry.argument(name="id", description="The object's global id.")]
+        self,
+        info: Info,
+        global_id: Annotated[strawberry.ID, strawberry.argument(name="id", description="The object's global id.")],
     ) -> relay.Node | None:
         """Return the object of a global id.
 
         Raises BadUserInput when the id is not one that this service makes.
         """
         type_name, pk = _global_id(global_id)
-        return cast("relay.Node | None", _NODES[type_name].filter(pk=pk).first())
+        rows, username = _NODES[type_name]
+        return cast("relay.Node | None", visible(info.context.caller, rows.filter(pk=pk), username).first())
 
 
 def _given(value: Any) -> Any:

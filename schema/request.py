@@ -2,7 +2,6 @@
 
 import json
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -26,7 +25,6 @@ def read(request: HttpRequest) -> GraphQLRequestData | list[GraphQLRequestData]:
             params | {name: _decode(request.GET.get(name) or "null") for name in ("variables", "extensions")}
         )
     _require_json(request)
-    refuse_other_sites(request)
     body = _decode(_body(request))
     return [_operation(item) for item in _batch(body)] if isinstance(body, list) else _operation(body)
 
@@ -51,30 +49,6 @@ def _require_json(request: HttpRequest) -> None:
         raise RequestError(415, "Send application/json in UTF-8.")
     if request.META.get("HTTP_CONTENT_ENCODING", "identity").strip().lower() not in ("", "identity"):
         raise RequestError(415, "Send the body as it is: the service reads no Content-Encoding.")
-
-
-def refuse_other_sites(request: HttpRequest) -> None:
-    """Refuse what a browser sends, with its user's cookies, for a page of another site.
-
-    Clients without a session cookie act for nobody and need no token; that a
-    body must be JSON keeps plain forms out.
-    Raises RequestError for a session cookie that comes from another origin.
-    """
-    if settings.SESSION_COOKIE_NAME not in request.COOKIES:
-        return
-    origin = request.headers.get("Origin") or _origin(request.headers.get("Referer", ""))
-    own = f"{request.scheme}://{request.get_host()}"
-    foreign = origin not in ("", own, *settings.CSRF_TRUSTED_ORIGINS)
-    if foreign or (request.headers.get("Sec-Fetch-Site", "none") == "cross-site" and not origin):
-        raise RequestError(403, "Cookies of another site are not accepted.", ErrorCode.FORBIDDEN)
-
-
-def _origin(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return url  # no origin of ours
-    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
 
 
 def _body(request: HttpRequest) -> bytes:

@@ -12,9 +12,11 @@ from strawberry import relay
 from strawberry_django.fields.field import StrawberryDjangoField
 
 from schema.connections import Connection, connection
+from schema.context import Info
+from schema.permissions import Permission, anyone, visible
 from schema.scalars import Seconds
 from watchtime import lists, models
-from watchtime.lists import PairsOf
+from watchtime.lists import PairsOf, Rows
 
 
 @strawberry.enum(description="The orders of the list of users.")
@@ -98,10 +100,15 @@ class Movie(Row):
     @connection(
         Connection[Annotated["WatchTime", strawberry.lazy("schema.types")]],
         description="Who watched this movie, viewer by viewer, in the order of first views.",
+        permission=Permission(anyone),
     )
-    def watch_times(self) -> Iterable["WatchTime"]:
-        """Return the movie's watch times."""
-        return cast("Iterable[WatchTime]", PairsOf(cast("models.Movie", self)))
+    def watch_times(self, info: Info) -> Iterable["WatchTime"]:
+        """Return the movie's watch times that the caller may read."""
+        movie, caller = cast("models.Movie", self), info.context.caller
+        if caller.may_read_viewers():
+            return cast("Iterable[WatchTime]", PairsOf(movie))
+        rows = models.WatchTime.objects.filter(movie=movie).select_related("user", "movie")
+        return cast("Iterable[WatchTime]", Rows(visible(caller, rows, "user__username"), lists.BY_ID))
 
 
 @strawberry_django.type(models.WatchTime, description="What one viewer watched of one movie.")

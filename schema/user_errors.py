@@ -25,6 +25,7 @@ class UserErrorCode(Enum):
         "INVALID_TIME", description="It is no RFC 3339 time with an offset, or not within the bounds."
     )
     INVALID_UUID = strawberry.enum_value("INVALID_UUID", description="It is no UUID.")
+    FORBIDDEN = strawberry.enum_value("FORBIDDEN", description="The caller may not publish for this viewer.")
 
 
 _CODES = {
@@ -60,6 +61,11 @@ class UserError:
     def unknown(cls, *path: str) -> Self:
         """Return the error of a field that an event does not have."""
         return cls(path=[*path], code=UserErrorCode.INVALID, message="Extra inputs are not permitted")
+
+    @classmethod
+    def forbidden(cls, *path: str) -> Self:
+        """Return the error of an event for a viewer whom the caller may not publish for."""
+        return cls(path=[*path], code=UserErrorCode.FORBIDDEN, message="You may publish your own events alone")
 
 
 @lru_cache(maxsize=64)  # a thousand events can have six thousand errors

@@ -12,6 +12,7 @@ from strawberry.django.views import GraphQLView
 from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData, process_result
 from strawberry.types import ExecutionResult
 
+from schema.auth import Refused, caller
 from schema.context import Context
 from schema.errors import ErrorCode, RequestError
 from schema.explorer import explorer
@@ -54,6 +55,11 @@ class WatchTimeView(GraphQLView[Context, None]):
             return self.run(request=request)
         except SuspiciousOperation:
             raise  # Django's, for `bad_request`
+        except Refused as error:
+            response = self.refuse(RequestError.of(error))
+            for name, value in error.headers.items():
+                response[name] = value
+            return response
         except HTTPException as error:
             return self.refuse(RequestError(error.status_code, error.reason))
         except Exception as error:
@@ -72,8 +78,8 @@ class WatchTimeView(GraphQLView[Context, None]):
         return read(self.request)
 
     def get_context(self, request: HttpRequest, response: HttpResponse) -> Context:
-        """Return what resolvers find as `info.context`; the operations of a batch share it."""
-        return Context(request=request, response=response)
+        """Return what resolvers find as `info.context`; the operations of a batch share it. Raises Refused."""
+        return Context(request=request, response=response, caller=caller(request))
 
     def process_result(self, request: HttpRequest, result: ExecutionResult) -> GraphQLHTTPResponse:
         """Return the response map of the specification; without data when nothing was executed."""
@@ -110,7 +116,7 @@ class WatchTimeView(GraphQLView[Context, None]):
         return self.create_response(response, self.get_sub_response(self.request))
 
 
-# schema.request.refuse_other_sites is the protection: API clients have no cookies and no token.
+# schema.auth is the protection: it asks for Django's token where a session says who it is.
 graphql = csrf_exempt(WatchTimeView.as_view(schema=schema))
 
 

@@ -8,9 +8,12 @@ from typing import Any, ClassVar, cast
 from uuid import UUID
 
 from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.models import Group, User
+from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.functional import cached_property
 
 from watchtime.models import CustomUser, Event, Movie, WatchTime
@@ -28,6 +31,59 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]
     def count(self) -> int:
         """Return the number of rows, MAX_LISTED where there are more."""
         return cast("QuerySet[Any]", self.object_list)[:MAX_LISTED].count()
+
+
+class AccountAdmin(UserAdmin):  # type: ignore[type-arg]
+    """Accounts: people who work here, and old clients.
+
+    Who may change accounts could otherwise make themselves superusers: give their own account rights, take a
+    superuser's password, or add rights to a group of theirs. So others than superusers only make accounts without
+    any rights, and change the names of such.
+    """
+
+    rights = ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """Return what is shown alone: rights and the password, for others than superusers."""
+        shown = tuple(super().get_readonly_fields(request, obj))
+        return shown if request.user.is_superuser else (*shown, *self.rights, "password", "last_login", "date_joined")
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Let others than superusers leave accounts alone that have rights."""
+        allowed = request.user.is_superuser or obj is None or not _has_rights(obj)
+        return allowed and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Let superusers alone delete accounts."""
+        return request.user.is_superuser and super().has_delete_permission(request, obj)
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002
+        """Let superusers alone change other people's passwords; everybody has a page for their own."""
+        if not request.user.is_superuser:
+            raise PermissionDenied
+        return super().user_change_password(request, id, form_url)
+
+
+def _has_rights(account: User) -> bool:
+    return account.is_staff or account.is_superuser or bool(account.get_all_permissions())
+
+
+class RightsAdmin(GroupAdmin):
+    """Groups: their rights are everybody's who is in them, so superusers alone change them."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return request.user.is_superuser
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.is_superuser
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.is_superuser
+
+
+admin.site.unregister([User, Group])
+admin.site.register(User, AccountAdmin)
+admin.site.register(Group, RightsAdmin)
 
 
 class LargeTableAdmin(admin.ModelAdmin):  # type: ignore[type-arg]

@@ -99,6 +99,21 @@ class Ledger:
         )
 
 
+class Nothing:
+    """A source without rows."""
+
+    def __init__(self, order: Order) -> None:
+        self.order = order
+
+    def read(self, window: Window) -> Sequence[Model]:
+        """Return no rows."""
+        return []
+
+    def count(self) -> int:
+        """Return how many there are."""
+        return 0
+
+
 class Batch:
     """Viewers or movies that were read together, whose pairs are read together, too.
 

@@ -182,6 +182,10 @@ class Event(models.Model):
     received_at = models.DateTimeField(help_text="When it was counted.")
 
     class Meta:
+        permissions: ClassVar = [
+            ("publish_event", "Can publish events for any viewer"),
+            ("read_totals", "Can read the totals and events of all viewers"),
+        ]
         constraints: ClassVar = [
             UniqueConstraint(fields=["user", "event_id"], name="event_key"),
             CheckConstraint(condition=Q(start__gte=0, start__lte=F("at"), at__lte=MAX_MOMENT), name="event_stretch"),

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
-from django.contrib.contenttypes.models import ContentType
 from django.core.cache import cache
 from pytest_django import Settings
 
@@ -38,9 +37,8 @@ def account(db: None) -> Login:
 
     def make(username: str, *codenames: str, **fields: Any) -> Any:
         made = get_user_model().objects.create_user(username, password=PASSWORD, **fields)
-        kind = ContentType.objects.get(app_label="watchtime", model="event")
         for name in codenames:
-            made.user_permissions.add(Permission.objects.get_or_create(content_type=kind, codename=name)[0])
+            made.user_permissions.add(Permission.objects.get(content_type__app_label="watchtime", codename=name))
         return made
 
     return make

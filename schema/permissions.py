@@ -1,0 +1,107 @@
+"""The policy at the graph's fields. Each field that leads to something new has a decision; a test holds it.
+
+Where the policy says no, a read is as if nothing were there: null, or a list without items. A write is an error.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django.db.models import QuerySet
+from strawberry.extensions.field_extension import FieldExtension, SyncExtensionResolver
+
+from schema.context import Context
+from schema.errors import ApiError, ErrorCode
+from watchtime.access import Caller, Kind
+from watchtime.keyset import Order
+from watchtime.lists import Nothing
+
+Rule = Callable[[Caller, Mapping[str, Any]], bool]  # of a caller and the field's arguments
+
+
+class Permission(FieldExtension):
+    """Asks the policy before a field is resolved."""
+
+    def __init__(self, rule: Rule) -> None:
+        self.rule = rule
+
+    def resolve(self, next_: SyncExtensionResolver, source: Any, info: Any, **arguments: Any) -> Any:
+        """Return what the field has for a caller who may have it."""
+        context: Context = info.context
+        if self.rule(context.caller, arguments):
+            return next_(source, info, **arguments)
+        return self.refuse(context.caller, arguments)
+
+    def refuse(self, caller: Caller, arguments: Mapping[str, Any]) -> Any:
+        """Return what the field has where there is nothing."""
+        return None
+
+
+class ListPermission(Permission):
+    """For a connection: its list has no items, in the order that was asked for, else in `order`."""
+
+    def __init__(self, rule: Rule, order: Order) -> None:
+        super().__init__(rule)
+        self.order = order
+
+    def refuse(self, caller: Caller, arguments: Mapping[str, Any]) -> Nothing:
+        """Return the list without items."""
+        asked_for = arguments.get("order_by")
+        return Nothing(asked_for.value if asked_for else self.order)
+
+
+class WritePermission(Permission):
+    """For a mutation: who may not, is told."""
+
+    def refuse(self, caller: Caller, arguments: Mapping[str, Any]) -> Any:
+        """Raise the error."""
+        if caller.kind is Kind.ANONYMOUS:
+            raise ApiError("You may not do this. Send a token or a password.", ErrorCode.UNAUTHENTICATED)
+        raise ApiError("You may not do this.", ErrorCode.FORBIDDEN)
+
+
+def anyone(caller: Caller, arguments: Mapping[str, Any]) -> bool:
+    """Decide for what tells nothing of others: the resolver itself looks at who asks."""
+    return True
+
+
+def reads_movies(caller: Caller, arguments: Mapping[str, Any]) -> bool:
+    """Decide for what is told of movies."""
+    return caller.may_read_movies()
+
+
+def reads_the_viewer(caller: Caller, arguments: Mapping[str, Any]) -> bool:
+    """Decide for what is told of the viewer whom the argument names; of all, where it names none."""
+    username = arguments.get("username")
+    return caller.may_read_viewer(username) if isinstance(username, str) else caller.may_read_viewers()
+
+
+def reads_viewers(caller: Caller, arguments: Mapping[str, Any]) -> bool:
+    """Decide for what is told of all viewers."""
+    return caller.may_read_viewers()
+
+
+def publishes(caller: Caller, arguments: Mapping[str, Any]) -> bool:
+    """Decide for publishing at all; for whom, the resolver asks event by event."""
+    return caller.may_publish()
+
+
+def changes_movies(caller: Caller, arguments: Mapping[str, Any]) -> bool:
+    """Decide for changes of movies."""
+    return caller.may_change_movies()
+
+
+def erases_viewers(caller: Caller, arguments: Mapping[str, Any]) -> bool:
+    """Decide for erasing viewers."""
+    return caller.may_erase_viewers()
+
+
+def visible(caller: Caller, rows: QuerySet[Any], username: str | None) -> QuerySet[Any]:
+    """Return the rows that a caller may read; `username` is where they have their viewer's name, None for movies.
+
+    A row that the caller may not read and one that is not there take the same statement.
+    """
+    if username is None:
+        return rows if caller.may_read_movies() else rows.none()
+    if caller.may_read_viewers():
+        return rows
+    return rows.filter(**{username: caller.viewer}) if caller.viewer is not None else rows.none()
