@@ -7,9 +7,11 @@ from time import perf_counter
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
+from project.middleware import ADMIN
 from schema.view import PATH
 from watchtime.metrics import REQUEST_SECONDS, REQUESTS
 from watchtime.monitoring import PATHS, Monitor
+from watchtime.replica import reading
 from watchtime.requests import CurrentRequest, answering, request_id_of
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
@@ -39,7 +41,8 @@ def observe(get_response: GetResponse) -> GetResponse:
         began = perf_counter()
         endpoint = "graphql" if request.path_info.strip("/") == PATH else "rest"
         with answering(CurrentRequest(request_id_of(request.META.get("HTTP_X_REQUEST_ID")), endpoint)) as current:
-            response = get_response(request)
+            with reading(may_be_late=endpoint == "rest" and _only_reads(request)):
+                response = get_response(request)
             response["X-Request-ID"] = current.id
             if endpoint == "rest":
                 current.operation = _route(request)
@@ -47,6 +50,11 @@ def observe(get_response: GetResponse) -> GetResponse:
         return response
 
     return answer
+
+
+def _only_reads(request: HttpRequest) -> bool:
+    """Say whether a request reads what may be late: the admin shows what it just wrote."""
+    return request.method in ("GET", "HEAD") and not request.path_info.startswith(ADMIN)
 
 
 def _route(request: HttpRequest) -> str:

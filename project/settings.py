@@ -101,8 +101,24 @@ VIEWER_DAY_MAX_SECONDS = env.integer("VIEWER_DAY_MAX_SECONDS", 0, 0, 1_000_000_0
 
 _database = env.database_url("DATABASE_URL", f"sqlite:///{BASE_DIR / 'db.sqlite3'}")
 DATABASES = {"default": _database}
+_on_postgresql = not _database["ENGINE"].endswith("sqlite3")
+# Reads of the API go there when it is set; see watchtime.replica.
+_replica = "DATABASE_REPLICA_URL"
+DATABASE_REPLICA_URL = env.text(_replica, "")
+if DATABASE_REPLICA_URL:
+    DATABASES["replica"] = env.database_url("DATABASE_REPLICA_URL", "")
+    DATABASES["replica"]["TEST"] = {"MIRROR": "default"}
+    env.require(
+        _on_postgresql and not DATABASES["replica"]["ENGINE"].endswith("sqlite3"),
+        "DATABASE_REPLICA_URL needs PostgreSQL, in DATABASE_URL, too",
+    )
+DATABASE_ROUTERS = ["watchtime.replica.Router"] if DATABASE_REPLICA_URL else []
+# Connections that a process keeps at most, for all its threads; 0: each thread keeps its own.
+DATABASE_POOL = env.integer("DATABASE_POOL", 0, 0, 1_000)
+DATABASE_TRANSACTION_POOLER = env.boolean("DATABASE_TRANSACTION_POOLER", False)
+env.require(_on_postgresql or not DATABASE_POOL, "DATABASE_POOL needs PostgreSQL")
 _database.update(CONN_MAX_AGE=60, CONN_HEALTH_CHECKS=True)
-if _database["ENGINE"].endswith("sqlite3"):
+if not _on_postgresql:
     # Readers and the one writer go on side by side under WAL. FULL, because NORMAL may lose
     # commits at power loss (https://sqlite.org/pragma.html#pragma_synchronous). IMMEDIATE,
     # because a read lock that turns into a write lock fails at once instead of waiting. A cache
@@ -116,10 +132,16 @@ if _database["ENGINE"].endswith("sqlite3"):
             "PRAGMA cache_size=-64000; PRAGMA wal_autocheckpoint=10000;"
         ),
     }
-else:
-    _database["ENGINE"] = "watchtime.postgresql"
+for _each in DATABASES.values() if _on_postgresql else ():
+    _each.update(ENGINE="watchtime.postgresql", CONN_MAX_AGE=60, CONN_HEALTH_CHECKS=True)
     # Parameters beside the statement, not in it: the fold's arrays go over in binary.
-    _database["OPTIONS"] = {"server_side_binding": True, **_database.get("OPTIONS", {})}
+    _each["OPTIONS"] = {"server_side_binding": True, **_each.get("OPTIONS", {})}
+    if DATABASE_POOL:  # keeps the connections itself
+        _each["CONN_MAX_AGE"] = 0
+        _each["OPTIONS"]["pool"] = {"min_size": 1, "max_size": DATABASE_POOL, "timeout": PUBLISH_TIMEOUT}
+    if DATABASE_TRANSACTION_POOLER:  # one that gives each transaction another connection keeps nothing between them
+        _each["DISABLE_SERVER_SIDE_CURSORS"] = True
+        _each["OPTIONS"]["prepare_threshold"] = None
 DATABASE_TIMEOUT = env.number("DATABASE_TIMEOUT", 5, 0.1, 3_600)
 
 # axes locks a name out for the address that had it wrong too often, and for no other: nobody can lock a
@@ -185,9 +207,9 @@ env.require(
     "network that nobody else is in)",
 )
 env.require(
-    ALLOW_UNENCRYPTED or not is_remote_plaintext(_database),
-    "DATABASE_URL must have sslmode=require, verify-ca or verify-full where PostgreSQL is on another machine (or "
-    "ALLOW_UNENCRYPTED=true, in a network that nobody else is in)",
+    ALLOW_UNENCRYPTED or not any(map(is_remote_plaintext, DATABASES.values())),
+    "DATABASE_URL and DATABASE_REPLICA_URL must have sslmode=require, verify-ca or verify-full where PostgreSQL is on "
+    "another machine (or ALLOW_UNENCRYPTED=true, in a network that nobody else is in)",
 )
 env.require(
     not any(map(is_default_guest, remote_nodes(BROKER_URL))),

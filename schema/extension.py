@@ -3,16 +3,17 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from django.db import connection
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
+from strawberry.types.graphql import OperationType
 
 from schema import persisted
 from schema.context import Context
 from schema.documents import Operation, read_document
 from schema.errors import BadUserInput, RequestError
 from schema.inputs import pass_on
+from watchtime.replica import read_connection, reading
 from watchtime.requests import name_operation
 
 if TYPE_CHECKING:
@@ -47,7 +48,10 @@ class Limits(SchemaExtension):
             name_operation(operation.name)
             persisted.remember(execution.query, execution.operation_extensions)
         context.start()
-        with connection.execute_wrapper(_in_time(context)):
+        with (
+            reading(may_be_late=operation.type is OperationType.QUERY),
+            read_connection().execute_wrapper(_in_time(context)),
+        ):
             yield
 
 

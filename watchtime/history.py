@@ -4,11 +4,11 @@ from datetime import datetime
 from operator import attrgetter
 from typing import NamedTuple
 
-from django.db import connection
 from django.db.models import Count, Q, QuerySet
 
 from watchtime.keyset import is_storable
 from watchtime.models import Event
+from watchtime.replica import read_connection
 from watchtime.rows import keyset_condition
 
 NO_ID = 0  # less than that of any row
@@ -79,7 +79,7 @@ def _ids(username: str | None, slug: str | None) -> tuple[int | None, int | None
         return None, None
     if not all(is_storable(text) for text in (username, slug) if text is not None):
         return None, None
-    with connection.cursor() as cursor:
+    with read_connection().cursor() as cursor:
         cursor.execute(IDS, [username, slug])
         user_id, movie_id = cursor.fetchone()
     return user_id, movie_id

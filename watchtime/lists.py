@@ -9,12 +9,12 @@ from itertools import islice
 from typing import Any, Literal, Protocol, cast
 
 from django.conf import settings
-from django.db import connection
 from django.db.models import Model, QuerySet
 
 from watchtime.history import CursorPosition, LedgerFilter, count_events, events
 from watchtime.keyset import Order, Window, a_name, a_number, a_time
 from watchtime.models import CustomUser, Movie, WatchTime
+from watchtime.replica import read_connection
 
 # Orders that have an index. A cursor carries the order's name, so two lists share none.
 BY_ID = Order("ID", ("id",), kinds=(a_number,))
@@ -209,7 +209,7 @@ def count_of_each(owner: Owner, pks: Sequence[int], limit: int) -> dict[int, int
     """Return how many pairs each owner has, counting no further than `limit` of all together."""
     rows = WatchTime.objects.filter(**{f"{owner}__in": pks}).values(f"{owner}_id")[:limit]
     part, params = rows.query.sql_with_params()
-    with connection.cursor() as cursor:
+    with read_connection().cursor() as cursor:
         # The limit is within, so that a movie that everybody watched costs no more than this.
         cursor.execute(f"SELECT {owner}_id, COUNT(*) FROM ({part}) AS part GROUP BY {owner}_id", params)
         counts = dict(cursor.fetchall())
@@ -227,7 +227,7 @@ def _pks_of_each(owner: Owner, pks: Iterable[int], page: Page) -> Iterator[int]:
     part = f"SELECT * FROM ({part}) AS part"
     remaining = iter(pks)
     while chunk := list(islice(remaining, PARTS_OF_A_STATEMENT)):
-        with connection.cursor() as cursor:
+        with read_connection().cursor() as cursor:
             statement = " UNION ALL ".join([part] * len(chunk))
             cursor.execute(statement, [param for pk in chunk for param in (pk, *params)])
             yield from (pk for (pk,) in cursor.fetchall())

@@ -8,11 +8,12 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS, connection
+from django.db import DEFAULT_DB_ALIAS
 from django.utils.functional import SimpleLazyObject
 
 from watchtime.keyset import is_storable
 from watchtime.models import CustomUser, Movie, WatchTime
+from watchtime.replica import read_connection
 
 # The columns in the order of the model's fields, as `from_db` wants them.
 _VIEWER = ("id", "username", "total_watch_time")
@@ -66,7 +67,7 @@ def _one(statement: str, *params: int | str) -> Sequence[Any] | None:
     """Return the only row of a statement; None when there is none, or a text is none that a row can hold."""
     if not all(is_storable(param) for param in params if isinstance(param, str)):
         return None
-    with connection.cursor() as cursor:
+    with read_connection().cursor() as cursor:
         cursor.execute(statement, params)
         row: Sequence[Any] | None = cursor.fetchone()
         return row

@@ -96,6 +96,13 @@ def is_healthy(service: str, app: Path, ports: dict[str, str]) -> bool:
     return subprocess.run(command, cwd=app, env=env, capture_output=True, timeout=20).returncode == 0
 
 
+@pytest.mark.parametrize("service", ["migrate", "web", "consumer"])
+def test_the_settings_are_taken_as_they_stand(image: Path, service: str) -> None:
+    command = ["python", "-c", "import project.settings"]
+    done = subprocess.run(command, cwd=image, env=environment(service), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 def test_it_comes_up_counts_and_stops(image: Path, tmp_path: Path) -> None:
     caddy = services.require_program("caddy")
     web_port, consumer_port, https_port = free_port(), free_port(), free_port()

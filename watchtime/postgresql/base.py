@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 import psycopg
+from django.conf import settings
 from django.db.backends.postgresql import base
 
 CONNECT_TIMEOUT = 3  # seconds
@@ -40,6 +41,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
             parameters.setdefault("keepalives_count", 3)
             limits = ("statement_timeout", "idle_in_transaction_session_timeout", "client_connection_check_interval")
             given = " ".join(f"-c {limit}={milliseconds}" for limit in limits)
+            if settings.DATABASE_TRANSACTION_POOLER:
+                return parameters  # it takes no such options: the role has them, see docs/operations.md
             parameters["options"] = f"{given} {parameters.get('options', '')}".strip()  # the last one given counts
         return parameters
 
