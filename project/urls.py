@@ -12,6 +12,7 @@ admin.site.login_form = LoginForm
 
 handler400 = "schema.view.bad_request"
 handler404 = "schema.legacy.not_found"
+handler500 = "schema.legacy.server_error"
 
 urlpatterns = [
     path(f"{PATH}/", graphql, name="graphql"),

@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar, cast
 
 from django.conf import settings
 from django.core.exceptions import BadRequest, SuspiciousOperation
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, InternalError, OperationalError, ProgrammingError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.http.multipartparser import MultiPartParserError
 from django.urls import path
@@ -337,8 +337,11 @@ def _invalid_data(errors: Iterable[tuple[str, str]]) -> HttpResponse:
     return JsonResponse({"detail": "Invalid data", "errors": listed}, status=400)
 
 
+# Away, out of room or read-only, without a table or a right: none of it is about this request.
 @api.exception_handler(OperationalError)
 @api.exception_handler(InterfaceError)
+@api.exception_handler(InternalError)
+@api.exception_handler(ProgrammingError)
 def _no_database(request: HttpRequest, error: Exception) -> HttpResponse:
     logger.error("Answered 503: %s", explain(error))
     body = {"detail": "The service is not available now"}
@@ -348,6 +351,11 @@ def _no_database(request: HttpRequest, error: Exception) -> HttpResponse:
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Answer for what is not there; also the whole site's handler404, for a path can come to no view here."""
     return JsonResponse({"detail": "Not found"}, status=404)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Answer for what nobody expected: the site's handler500. The log has the reason."""
+    return JsonResponse({"detail": "Internal server error"}, status=500)
 
 
 def _answering_every_method(view: AnyView) -> AnyView:

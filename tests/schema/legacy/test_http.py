@@ -1,7 +1,7 @@
 """Methods, unknown paths, a database that is away; and the OpenAPI document."""
 
 import pytest
-from django.db import OperationalError
+from django.db import InterfaceError, InternalError, OperationalError, ProgrammingError
 
 from tests.schema.legacy.conftest import JSON
 from watchtime.events import WatchEvent
@@ -44,14 +44,24 @@ class TestHttp:
         response = client.get("/no/such/path")
         assert (response.status_code, response.json()) == (404, {"detail": "Not found"})
 
-    def test_database_down(self, client, monkeypatch):
+    @pytest.mark.parametrize("error", [InterfaceError, InternalError, OperationalError, ProgrammingError])
+    def test_database_down(self, client, monkeypatch, error):
         def fail(*args):
-            raise OperationalError("connection refused, password=secret")
+            raise error("connection refused, password=secret")
 
         monkeypatch.setattr("watchtime.totals.user_total", fail)
         response = client.get("/users/ann/total-watch-time/")
         assert response.status_code == 503
-        assert b"secret" not in response.content
+        assert response.json() == {"detail": "The service is not available now"}
+
+    def test_what_nobody_expected_is_json(self, client, monkeypatch):
+        def fail(*args):
+            raise RuntimeError("secret")
+
+        client.raise_request_exception = False
+        monkeypatch.setattr("watchtime.totals.user_total", fail)
+        response = client.get("/users/ann/total-watch-time/")
+        assert (response.status_code, response.json()) == (500, {"detail": "Internal server error"})
 
 
 class TestDocument:
