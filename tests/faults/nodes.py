@@ -61,14 +61,14 @@ class Epmd:
 class RabbitNode:
     """One RabbitMQ node. Nodes of one `home` share the cookie, and can so form a cluster."""
 
-    def __init__(self, name: str, home: Path, epmd: Epmd, peers: Sequence[str] = ()) -> None:
+    def __init__(self, name: str, home: Path, epmd: Epmd, peers: Sequence[str] = (), config: str = "") -> None:
         self.name = f"{name}@localhost"
         self.port = free_port()
         self.url = f"amqp://guest:guest@127.0.0.1:{self.port}/"
         self._directory = home / name
         self._directory.mkdir()
         members = [f"cluster_formation.classic_config.nodes.{n} = {peer}@localhost" for n, peer in enumerate(peers, 1)]
-        self._write("rabbitmq.conf", "\n".join([RABBITMQ_CONFIG.format(port=self.port), *members, ""]))
+        self._write("rabbitmq.conf", "\n".join([RABBITMQ_CONFIG.format(port=self.port), *members, config, ""]))
         self._write("advanced.config", RABBITMQ_ADVANCED)
         self._write("plugins", "[].\n")
         self._environment = {
@@ -149,8 +149,8 @@ class PostgresCluster:
         self._directory = Path(tempfile.mkdtemp(prefix="watchtime-postgres-"))
         if self._owner:
             shutil.chown(self._directory, self._owner)
-        self._data = self._directory / "data"
-        self._run(["initdb", "--pgdata", str(self._data), "--no-sync", "--auth=trust", "--username=postgres"]).wait()
+        self.data = self._directory / "data"
+        self._run(["initdb", "--pgdata", str(self.data), "--no-sync", "--auth=trust", "--username=postgres"]).wait()
         self._process: subprocess.Popen[bytes] | None = None
 
     def _run(self, command: list[str]) -> "subprocess.Popen[bytes]":
@@ -167,10 +167,10 @@ class PostgresCluster:
                 start_new_session=True,
             )
 
-    def start(self) -> None:
-        settings = [f"port={self.port}", "listen_addresses=127.0.0.1", "unix_socket_directories="]
+    def start(self, *settings: str) -> None:
+        settings = (f"port={self.port}", "listen_addresses=127.0.0.1", "unix_socket_directories=", *settings)
         options = [part for setting in settings for part in ("-c", setting)]
-        self._process = self._run(["postgres", "-D", str(self._data), *options])
+        self._process = self._run(["postgres", "-D", str(self.data), *options])
         wait_for(self._answers, "PostgreSQL starts")
 
     def _answers(self) -> bool:
