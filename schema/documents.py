@@ -20,6 +20,8 @@ from graphql import (
     print_ast,
     validate,
 )
+from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
+from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 from strawberry.types.graphql import OperationType
 
 from schema.errors import ErrorCode, RequestError, TooLarge
@@ -61,6 +63,7 @@ class Document:
         """Return what is wrong with the document, found once."""
         if self.errors is None:
             hidden = not settings.GRAPHQL_INTROSPECTION
+            rules = (*rules, MaybeNullValidationRule, OneOfInputValidationRule)  # Strawberry's own, on top
             rules = (*rules, NoSchemaIntrospectionCustomRule) if hidden else rules
             errors = validate(graph, self.node, rules, settings.GRAPHQL_MAX_ERRORS, hide_suggestions=hidden)
             for error in errors:

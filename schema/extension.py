@@ -4,8 +4,6 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from strawberry.extensions import SchemaExtension
-from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
-from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 from strawberry.types.graphql import OperationType
 
 from schema import persisted
@@ -41,9 +39,8 @@ class Limits(SchemaExtension):
             raise RequestError(405, "Mutations need POST.")
         context.use("TOKENS", document.node.token_count)
         execution.variables = _variables(context, operation, execution.variables or {})
-        rules = (*execution.validation_rules, MaybeNullValidationRule, OneOfInputValidationRule)
         execution.graphql_document = document.node
-        execution.pre_execution_errors = document.validate(graph, rules)
+        execution.pre_execution_errors = document.validate(graph, execution.validation_rules)
         if not execution.pre_execution_errors:
             name_operation(operation.name)
             persisted.remember(execution.query, execution.operation_extensions)
@@ -69,7 +66,8 @@ def _variables(context: Context, operation: Operation, given: Mapping[str, Any])
     """
     units = operation.price.in_units({**operation.defaults, **given})
     for unit, number in units.items():
-        context.use(unit, number)
+        if number:
+            context.use(unit, number)
     context.charge(units)
     if any(map(_is_endless, given.values())):
         raise BadUserInput(f"A variable has a text or a name of more than {LONGEST_TEXT:,} characters.")

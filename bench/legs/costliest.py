@@ -19,7 +19,7 @@ def fill() -> None:
     viewers = CustomUser.objects.bulk_create(CustomUser(username=f"viewer-{n}", total_watch_time=n) for n in range(100))
     movies = Movie.objects.bulk_create(Movie(slug=f"movie-{n}", total_watch_time=n) for n in range(100))
     pairs = (WatchTime(user=viewer, movie=movie, last_moment=1, total=1) for viewer in viewers for movie in movies)
-    WatchTime.objects.bulk_create(pairs)
+    WatchTime.objects.bulk_create(pairs, batch_size=1_000)
 
 
 def _aliases(field: str) -> Callable[[int], str]:
