@@ -43,6 +43,8 @@ class Service:
             "BROKER_QUEUE": self.queue,
             "LOG_LEVEL": "WARNING",
             "ALLOW_ANONYMOUS": "true",
+            "RATE_LIMIT_EVENTS": "1000000000",
+            "RATE_LIMIT_COST": "1000000000000",
         }
 
     def manage(self, *command: str) -> None:

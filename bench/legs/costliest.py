@@ -39,7 +39,7 @@ def _fragments(number: int) -> str:
     )
 
 
-INSIDE = "name kind description isOneOf specifiedByURL fields { name } interfaces { name } possibleTypes { name }"
+INSIDE = "name kind description specifiedByURL fields { name } interfaces { name } possibleTypes { name }"
 OF_TYPES = "fields { name description args { name description defaultValue type { name kind } } type { name kind } }"
 
 
