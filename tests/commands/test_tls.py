@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlencode
 
+import httpx
 import pytest
 
 from tests import services
@@ -118,8 +119,9 @@ def test_events_are_counted_over_tls(
     manage(env, "migrate")
     with running(env, "consume"):
         manage(env, "publish_events", str(file))
-        count = "from watchtime.models import Event; print(Event.objects.count())"
-        wait_for(lambda: "20" in manage(env, "shell", "-c", count).stdout, 30, "all is counted")
+        metrics = f"http://127.0.0.1:{env['CONSUMER_PORT']}/metrics"
+        folded = "watchtime_events_folded_total 20.0"
+        wait_for(lambda: folded in httpx.get(metrics, timeout=5).text, 30, "all is counted")
     manage(env, "verify_totals")
 
 
