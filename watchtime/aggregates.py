@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, NamedTuple, Self
 from uuid import UUID
 
-from watchtime.coverage import coverage_of, decode_coverage, encode_coverage, stretches
+from watchtime.coverage import cover, decode_coverage, encode_coverage, length, stretches
 from watchtime.models import BLOCK_SECONDS, DAY_SECONDS, EPOCH, QUARTER_SECONDS
 
 PairKey = tuple[int, int]  # the viewer's id and the movie's
@@ -55,7 +55,8 @@ class Pair:
     )
 
     def __init__(self) -> None:
-        self.total = self.last_moment = self.coverage = 0
+        self.total = self.last_moment = 0
+        self.coverage: list[int] = []
         self.latest: tuple[datetime, UUID, int] | None = None
         self.watched_at = EPOCH
 
@@ -68,38 +69,23 @@ class Pair:
         pair.latest = None if latest is None else (pair.watched_at, latest, resume_moment)
         return pair
 
-    def row(self) -> tuple[Any, ...]:
-        """Return the values of COLUMNS."""
-        _, latest, resume_moment = self.latest or (None, None, 0)
-        return (
-            self.total,
-            self.last_moment,
-            self.coverage.bit_count(),
-            encode_coverage(self.coverage),
-            resume_moment,
-            self.watched_at,
-            latest,
-            period_of(self.watched_at, DAY_SECONDS),
-        )
-
     def add(self, entry: Entry) -> None:
         """Add an event."""
-        self.total += entry.at - entry.start
+        _, event_id, _, start, at, positional, occurred_at = entry
+        self.total += at - start
         latest = None
-        if entry.positional:
-            self.last_moment = max(self.last_moment, entry.at)
-            self.coverage |= coverage_of(entry.start, entry.at)
-            latest = entry.occurred_at, entry.event_id, entry.at
-        self._see(entry.occurred_at, latest)
+        if positional:
+            self.last_moment = max(self.last_moment, at)
+            cover(self.coverage, start, at)
+            latest = occurred_at, event_id, at
+        self._see(occurred_at, latest)
 
-    def merge(self, other: "Pair") -> int:
+    def merge(self, other: "Pair") -> list[int]:
         """Add what another pair adds up to; return the coverage that is new by it."""
-        new = other.coverage & ~self.coverage
         self.total += other.total
         self.last_moment = max(self.last_moment, other.last_moment)
-        self.coverage |= other.coverage
         self._see(other.watched_at, other.latest)
-        return new
+        return [bound for start, end in stretches(other.coverage) for bound in cover(self.coverage, start, end)]
 
     def _see(self, watched_at: datetime, latest: tuple[datetime, UUID, int] | None) -> None:
         if self.latest is None and latest is None:
@@ -107,12 +93,26 @@ class Pair:
         elif self.latest is None or (latest is not None and latest > self.latest):
             self.latest, self.watched_at = latest, watched_at
 
+    def row(self) -> tuple[Any, ...]:
+        """Return the values of COLUMNS."""
+        _, latest, resume_moment = self.latest or (None, None, 0)
+        return (
+            self.total,
+            self.last_moment,
+            length(self.coverage),
+            encode_coverage(self.coverage),
+            resume_moment,
+            self.watched_at,
+            latest,
+            period_of(self.watched_at, DAY_SECONDS),
+        )
+
 
 class Curve:
     """By how much a number changes at moments of movies: the edges of stretches."""
 
     def __init__(self) -> None:
-        self._edges: Counter[tuple[int, int]] = Counter()
+        self._edges: dict[tuple[int, int], int] = defaultdict(int)
 
     def add(self, movie_id: int, start: int, end: int) -> None:
         """Count one more from `start` on and before `end`."""
@@ -123,10 +123,12 @@ class Curve:
         """Change the number at a moment and all that follow."""
         self._edges[movie_id, moment] += change
 
-    def add_coverage(self, movie_id: int, coverage: int) -> None:
+    def add_coverage(self, movie_id: int, coverage: Iterable[int]) -> None:
         """Count one more at each second of the coverage."""
-        for start, end in stretches(coverage):
-            self.add(movie_id, start, end)
+        change = 1
+        for bound in coverage:
+            self._edges[movie_id, bound] += change
+            change = -change
 
     def edges(self) -> Mapping[tuple[int, int], int]:
         """Return the changes that are not 0 by movie and moment."""
@@ -135,9 +137,9 @@ class Curve:
     def blocks(self) -> Mapping[Block, list[tuple[int, int]]]:
         """Return the same by block, each as a position in it and a number."""
         blocks: dict[Block, list[tuple[int, int]]] = defaultdict(list)
-        for (movie_id, moment), change in self.edges().items():
-            block, position = divmod(moment, BLOCK_SECONDS)
-            blocks[movie_id, block].append((position, change))
+        for (movie_id, moment), change in self._edges.items():
+            if change:
+                blocks[movie_id, moment // BLOCK_SECONDS].append((moment % BLOCK_SECONDS, change))
         return blocks
 
 
@@ -151,12 +153,13 @@ class Aggregates:
 
     def add(self, entry: Entry) -> None:
         """Add an event."""
-        self.pairs[entry.user_id, entry.movie_id].add(entry)
-        if entry.positional:
-            self.views.add(entry.movie_id, entry.start, entry.at)
-        quarter = entry.movie_id, period_of(entry.occurred_at, QUARTER_SECONDS)
+        user_id, _, movie_id, start, at, positional, occurred_at = entry
+        self.pairs[user_id, movie_id].add(entry)
+        if positional:
+            self.views.add(movie_id, start, at)
+        quarter = movie_id, period_of(occurred_at, QUARTER_SECONDS)
         seconds, events = self.quarters.get(quarter, (0, 0))
-        self.quarters[quarter] = seconds + entry.at - entry.start, events + 1
+        self.quarters[quarter] = seconds + at - start, events + 1
 
     def merge(self, other: "Aggregates") -> None:
         """Add what other events add up to."""

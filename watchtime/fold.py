@@ -16,11 +16,11 @@ from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
 from watchtime.aggregates import Aggregates, Block, Curve, Entry, Pair, PairKey, Period
-from watchtime.coverage import add_to_numbers
+from watchtime.coverage import add_to_numbers, decode_coverage
 from watchtime.events import WatchEvent
 from watchtime.models import BLOCK_SECONDS, CustomUser, Event, Movie, MovieBlock, MovieDay, MovieQuarter, WatchTime
 from watchtime.pruning import NOT_PRUNED, content_hash, content_of, pruned_hashes
-from watchtime.rows import execute, merge_rows
+from watchtime.rows import execute, merge_rows, replacing
 
 logger = logging.getLogger(__name__)
 
@@ -75,6 +75,12 @@ def _fold(events: Sequence[WatchEvent]) -> Folded:
     _add(new.values())
     _remove(CustomUser, users.made - {entry.user_id for entry in new.values()})
     _remove(Movie, movies.made - {entry.movie_id for entry in new.values()})
+    conflicts = () if len(new) == len(entries) else _conflicts(entries, new)
+    return Folded(len(new), len(events) - len(new) - len(conflicts), conflicts)
+
+
+def _conflicts(entries: Sequence[Entry], new: Mapping[Key, Entry]) -> tuple[int, ...]:
+    """Return the positions of entries whose key stands for other content."""
     ledger = {key: content_of(entry) for key, entry in new.items()}
     ledger |= _contents({_key(entry) for entry in entries} - new.keys())
     pruned = pruned_hashes({_key(entry) for entry in entries} - ledger.keys())
@@ -83,8 +89,7 @@ def _fold(events: Sequence[WatchEvent]) -> Folded:
         key, content = _key(entry), content_of(entry)
         return ledger[key] != content if key in ledger else pruned[key] != content_hash(content)
 
-    conflicts = tuple(position for position, entry in enumerate(entries) if is_conflict(entry))
-    return Folded(len(new), len(events) - len(new) - len(conflicts), conflicts)
+    return tuple(position for position, entry in enumerate(entries) if is_conflict(entry))
 
 
 def _entry(event: WatchEvent, user_id: int, movie_id: int) -> Entry:
@@ -163,20 +168,39 @@ def _add(entries: Iterable[Entry]) -> None:
         _add_to_total(Movie, aggregates.totals(1))
 
 
+# Whether the batch has a later event than the pair: positional ones go before others, then by time and id.
+LATER = """(
+    CASE WHEN stored.latest_event IS NULL
+    THEN batch.latest_event IS NOT NULL OR batch.watched_at > stored.watched_at
+    ELSE batch.latest_event IS NOT NULL
+         AND (batch.watched_at, batch.latest_event) > (stored.watched_at, stored.latest_event) END
+)"""
+LATEST = ("resume_moment", "watched_at", "latest_event", "watched_day")
+PAIR_WRITES = {
+    "total": "stored.total + batch.total",
+    "last_moment": "CASE WHEN batch.last_moment > stored.last_moment "
+    "THEN batch.last_moment ELSE stored.last_moment END",
+    **replacing(["unique_seconds", "coverage"]),
+    **{column: f"CASE WHEN {LATER} THEN batch.{column} ELSE stored.{column} END" for column in LATEST},
+}
+CURVES = ("views", "viewers")
+
+
 def _add_to_pairs(pairs: Mapping[PairKey, Pair]) -> Curve:
     """Return the curve of the viewers who watched a second for the first time.
 
     That is decided under the lock of the pair, or by having made it: of two consumers that
     bring the same new second of a pair, one counts it.
     """
-    new: dict[PairKey, int] = {}
+    new: dict[PairKey, list[int]] = {}
 
-    def merge(key: PairKey, row: Sequence[Any]) -> Sequence[Any]:
-        pair = Pair.stored(row) if row else Pair()
+    def merge(key: PairKey, row: Sequence[bytes]) -> Sequence[Any]:
+        pair = Pair()
+        pair.coverage = decode_coverage(*row) if row else []
         new[key] = pair.merge(pairs[key])
         return pair.row()
 
-    merge_rows(WatchTime, ["user_id", "movie_id"], Pair.COLUMNS, pairs, merge)
+    merge_rows(WatchTime, ["user_id", "movie_id"], ["coverage"], PAIR_WRITES, pairs, merge)
     viewers = Curve()
     for (_, movie_id), coverage in new.items():
         viewers.add_coverage(movie_id, coverage)
@@ -185,15 +209,18 @@ def _add_to_pairs(pairs: Mapping[PairKey, Pair]) -> Curve:
 
 def add_to_blocks(views: Curve, viewers: Curve) -> None:
     """Add to the movies' curves."""
-    changes = views.blocks(), viewers.blocks()
+    added = views.blocks()
+    added_viewers = viewers.blocks()
 
     def merge(key: Block, row: Sequence[bytes]) -> Sequence[bytes]:
-        return [
-            add_to_numbers(numbers, BLOCK_SECONDS, added.get(key, ()))
-            for numbers, added in zip(row or (b"", b""), changes, strict=True)
-        ]
+        numbers, numbers_of_viewers = row or (b"", b"")
+        return (
+            add_to_numbers(numbers, BLOCK_SECONDS, added.get(key, ())),
+            add_to_numbers(numbers_of_viewers, BLOCK_SECONDS, added_viewers.get(key, ())),
+        )
 
-    merge_rows(MovieBlock, ["movie_id", "block"], ["views", "viewers"], changes[0].keys() | changes[1].keys(), merge)
+    blocks = added.keys() | added_viewers.keys()
+    merge_rows(MovieBlock, ["movie_id", "block"], CURVES, replacing(CURVES), blocks, merge)
 
 
 def add_to_periods(model: type[MovieQuarter | MovieDay], periods: Mapping[Period, tuple[int, int]]) -> None:

@@ -28,7 +28,7 @@ from watchtime.models import (
     WatchTime,
 )
 from watchtime.pruning import base_of, lock_ledger
-from watchtime.rows import merge_rows
+from watchtime.rows import merge_rows, replacing
 
 READ_AT_ONCE = 5_000  # rows
 STORED_AT_ONCE = 1_000  # pairs
@@ -239,5 +239,6 @@ def _store_movie(movie_id: int) -> None:
 
 
 def _store_pairs(pairs: dict[PairKey, Pair]) -> None:
-    merge_rows(WatchTime, ["user_id", "movie_id"], Pair.COLUMNS, pairs, lambda key, _row: pairs[key].row())
+    writes = replacing(Pair.COLUMNS)
+    merge_rows(WatchTime, ["user_id", "movie_id"], [], writes, pairs, lambda key, _row: pairs[key].row())
     pairs.clear()

@@ -22,6 +22,7 @@ MAX_SLUG_LENGTH = 50
 BLOCK_SECONDS = 128  # the seconds of a movie in one row of MovieBlock
 QUARTER_SECONDS = 900  # every time zone's days begin on a quarter of an hour of UTC
 DAY_SECONDS = 86_400
+MAGNITUDE_SECONDS = 300  # a player reports ten times meanwhile, which leaves nine updates in place
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -34,13 +35,14 @@ def seconds_check(field: str, name: str) -> CheckConstraint:
 
 
 def magnitude_of(field: str) -> models.GeneratedField:
-    """Return a column with 100 times the number of digits of `field`, plus its first two digits.
+    """Return a column that orders rows as `field` does, but coarsely: by steps of MAGNITUDE_SECONDS.
 
-    It orders rows as `field` does, but coarsely: it changes when `field` has grown by 1 to 10 percent.
-    So it can be indexed for the top lists, and most updates of `field` still happen in place
-    (https://www.postgresql.org/docs/15/storage-hot.html). Rows of equal magnitude are sorted when read.
+    It is 100 times the number of digits of that number of steps, plus its first two digits. So it changes when
+    `field` has grown by that many seconds and by 1 to 10 percent, and can be indexed for the top lists while most
+    updates of `field` still happen in place (https://www.postgresql.org/docs/15/storage-hot.html). Rows of equal
+    magnitude are sorted when they are read.
     """
-    digits = Cast(field, models.CharField())
+    digits = Cast(F(field) / MAGNITUDE_SECONDS, models.CharField())
     # As Substr(digits, 1, 2), but Django cannot introspect a table of SQLite with a bare ", 1, " in it.
     first = Func(digits, function="SUBSTR", template="%(function)s(%(expressions)s, (1), (2))")
     return models.GeneratedField(

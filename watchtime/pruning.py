@@ -19,7 +19,7 @@ from django.db import connection, transaction
 
 from watchtime.aggregates import Aggregates, Entry, Pair, PairKey
 from watchtime.models import Event, PrunedKey, PrunedPair, PrunedQuarter
-from watchtime.rows import execute, merge_rows
+from watchtime.rows import execute, merge_rows, replacing
 
 PRUNED_AT_ONCE = 2_000  # events in one transaction: consumers wait for it
 Key = tuple[int, UUID]  # of the ledger: the viewer's id and the event's
@@ -105,7 +105,7 @@ def _keep_sums(entries: Sequence[Entry]) -> None:
             edges[moment] += change
         return *pair.row(), json.dumps([edge for edge in sorted(edges.items()) if edge[1]]).encode()
 
-    merge_rows(PrunedPair, ["movie_id", "user_id"], BASE_COLUMNS, sums, merge)
+    merge_rows(PrunedPair, ["movie_id", "user_id"], BASE_COLUMNS, replacing(BASE_COLUMNS), sums, merge)
     _keep_quarters(
         (user_id, period, movie_id, *numbers)
         for (movie_id, user_id), aggregates in sums.items()

@@ -6,7 +6,7 @@ parameter a column, or one in all. And a row is compared with values as a whole.
 """
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 from uuid import UUID
@@ -64,41 +64,49 @@ def execute(
     return _load(_fields(model, returns), found) if connection.vendor == "sqlite" and returns else found
 
 
+def replacing(columns: Iterable[str]) -> dict[str, str]:
+    """Return the `writes` of `merge_rows` that replace what is stored."""
+    return {column: f"batch.{column}" for column in columns}
+
+
 def merge_rows(
     model: type[Model],
     key: Sequence[str],
-    columns: Sequence[str],
+    reads: Sequence[str],
+    writes: Mapping[str, str],
     wanted: Iterable[Key],
     merge: Callable[[Key, Sequence[Any]], Sequence[Any]],
 ) -> None:
-    """Store what `merge` makes of each wanted row: of its key and the stored values of `columns`, () for a new one.
+    """Store what `merge` makes of each wanted row: of its key and the stored values of `reads`, () for a new one.
 
-    The rows are locked in the order of their keys before they are read. A row that another consumer
-    makes meanwhile is neither lost nor overwritten: `merge` is called for it again, with its values.
+    It returns the values of `writes`: of a new row as they are stored, of another as the SQL of `writes` adds
+    them to what is `stored`; they are in a table `batch` there. The rows are locked in the order of their keys
+    before they are read. A row that another consumer makes meanwhile is neither lost nor overwritten: `merge`
+    is called for it again, with its values.
     """
     remaining = sorted(wanted)
     while remaining:
-        stored = {tuple(row[: len(key)]): row[len(key) :] for row in _lock(model, key, columns, remaining)}
+        stored = {row[: len(key)]: row[len(key) :] for row in _lock(model, key, reads, remaining)}
         if known := [(*values, *merge(values, stored[values])) for values in remaining if values in stored]:
-            _update(model, key, columns, known)
+            _update(model, key, writes, known)
         new = [(*values, *merge(values, ())) for values in remaining if values not in stored]
-        made = set(_insert(model, key, columns, new)) if new else set()
-        remaining = [row[: len(key)] for row in new if tuple(row[: len(key)]) not in made]
+        made = set(_insert(model, key, [*writes], new))
+        remaining = [row[: len(key)] for row in new if row[: len(key)] not in made]
 
 
 def _lock(model: type[Model], key: Sequence[str], columns: Sequence[str], rows: Sequence[Key]) -> list[tuple[Any, ...]]:
     table, keys = model._meta.db_table, ", ".join(key)
-    select = f"SELECT {keys}, {', '.join(columns)} FROM {table} JOIN {{rows}} USING ({keys})"
+    select = f"SELECT {', '.join([*key, *columns])} FROM {table} JOIN {{rows}} USING ({keys})"
     if connection.features.has_select_for_no_key_update:
         select += f" ORDER BY {keys} FOR NO KEY UPDATE OF {table}"
     return execute(select, model, key, rows, returns=[*key, *columns])
 
 
-def _update(model: type[Model], key: Sequence[str], columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    table = model._meta.db_table
-    values = ", ".join(f"{column} = batch.{column}" for column in columns)
-    same = " AND ".join(f"{table}.{column} = batch.{column}" for column in key)
-    execute(f"UPDATE {table} SET {values} FROM {{rows}} WHERE {same}", model, [*key, *columns], rows)
+def _update(model: type[Model], key: Sequence[str], writes: Mapping[str, str], rows: Sequence[Sequence[Any]]) -> None:
+    values = ", ".join(f"{column} = {value}" for column, value in writes.items())
+    same = " AND ".join(f"stored.{column} = batch.{column}" for column in key)
+    update = f"UPDATE {model._meta.db_table} AS stored SET {values} FROM {{rows}} WHERE {same}"
+    execute(update, model, [*key, *writes], rows)
 
 
 def _insert(

@@ -63,7 +63,7 @@ BREAKS: dict[str, tuple[Callable[[], object], list[str]]] = {
     "pair": (lambda: pair().update(total=11), ["pair a / m: total is 11, by the ledger 12"]),
     "last moment": (lambda: pair().update(last_moment=10), ["pair a / m: last_moment is 10, by the ledger 9"]),
     "coverage": (
-        lambda: pair().update(coverage=encode_coverage(0b110)),
+        lambda: pair().update(coverage=encode_coverage([1, 3])),
         ["pair a / m: coverage is b'\\x01\\x06', by the ledger b'\\x01\\xfe\\x01'"],
     ),
     "unique seconds": (lambda: pair().update(unique_seconds=7), ["pair a / m: unique_seconds is 7, by the ledger 8"]),

@@ -165,7 +165,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='customuser',
             name='magnitude',
-            field=models.GeneratedField(db_persist=True, expression=django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(django.db.models.functions.text.Length(django.db.models.functions.comparison.Cast('total_watch_time', models.CharField())), '*', models.Value(100)), '+', django.db.models.functions.comparison.Cast(models.Func(django.db.models.functions.comparison.Cast('total_watch_time', models.CharField()), function='SUBSTR', template='%(function)s(%(expressions)s, (1), (2))'), models.SmallIntegerField())), output_field=models.SmallIntegerField()),
+            field=models.GeneratedField(db_persist=True, expression=django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(django.db.models.functions.text.Length(django.db.models.functions.comparison.Cast(django.db.models.expressions.CombinedExpression(models.F('total_watch_time'), '/', models.Value(300)), models.CharField())), '*', models.Value(100)), '+', django.db.models.functions.comparison.Cast(models.Func(django.db.models.functions.comparison.Cast(django.db.models.expressions.CombinedExpression(models.F('total_watch_time'), '/', models.Value(300)), models.CharField()), function='SUBSTR', template='%(function)s(%(expressions)s, (1), (2))'), models.SmallIntegerField())), output_field=models.SmallIntegerField()),
         ),
         migrations.AddField(
             model_name='event',
@@ -180,7 +180,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='movie',
             name='magnitude',
-            field=models.GeneratedField(db_persist=True, expression=django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(django.db.models.functions.text.Length(django.db.models.functions.comparison.Cast('total_watch_time', models.CharField())), '*', models.Value(100)), '+', django.db.models.functions.comparison.Cast(models.Func(django.db.models.functions.comparison.Cast('total_watch_time', models.CharField()), function='SUBSTR', template='%(function)s(%(expressions)s, (1), (2))'), models.SmallIntegerField())), output_field=models.SmallIntegerField()),
+            field=models.GeneratedField(db_persist=True, expression=django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(django.db.models.functions.text.Length(django.db.models.functions.comparison.Cast(django.db.models.expressions.CombinedExpression(models.F('total_watch_time'), '/', models.Value(300)), models.CharField())), '*', models.Value(100)), '+', django.db.models.functions.comparison.Cast(models.Func(django.db.models.functions.comparison.Cast(django.db.models.expressions.CombinedExpression(models.F('total_watch_time'), '/', models.Value(300)), models.CharField()), function='SUBSTR', template='%(function)s(%(expressions)s, (1), (2))'), models.SmallIntegerField())), output_field=models.SmallIntegerField()),
         ),
         migrations.AddField(
             model_name='watchtime',
