@@ -238,7 +238,7 @@ CACHES: dict[str, dict[str, Any]] = {
         "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
         "OPTIONS": {"MAX_ENTRIES": 100_000},
     },
-    # Their number and GRAPHQL_MAX_PERSISTED bound the memory of persisted queries, to 32 MB a process.
+    # Their number and GRAPHQL_MAX_PERSISTED bound the size of persisted queries, to 32 MB.
     "persisted": {
         "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
         "LOCATION": "persisted",
@@ -353,6 +353,13 @@ logging.captureWarnings(True)
 
 # Where web processes share their metrics; `serve` sets it for them.
 PROMETHEUS_MULTIPROC_DIR = env.text("PROMETHEUS_MULTIPROC_DIR", "")
+if PROMETHEUS_MULTIPROC_DIR and not CACHE_URL:
+    # What one worker of `serve` was sent, the others know: else a client would send its document once to each.
+    CACHES["persisted"] = {
+        "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
+        "LOCATION": f"{PROMETHEUS_MULTIPROC_DIR}/persisted",
+        "OPTIONS": {"MAX_ENTRIES": 2_000, "CULL_FREQUENCY": 20},
+    }
 
 # OpenTelemetry's own variables; it reads them, and others, by itself. Without any of them nothing of it is loaded.
 _endpoints = (env.text("OTEL_EXPORTER_OTLP_ENDPOINT", ""), env.text("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", ""))

@@ -1,20 +1,25 @@
 """Automatic persisted queries: a client sends a document once, and then only its hash.
 
 The protocol is Apollo's: https://www.apollographql.com/docs/apollo-server/performance/apq/.
-The documents are in Django's cache, so that an operator can have all processes share them. It bounds them by
-their number, so each is bounded in bytes here.
+The documents are in one of Django's caches, which the processes of one `serve` share, and those of many with
+CACHE_URL. It bounds their number, so each is bounded in bytes here. Those used last are in memory as well: other
+clients' documents do not push them out, and no file is read for them.
 """
 
 from collections.abc import Mapping
 from hashlib import sha256
+from sys import getsizeof
+from threading import Lock
 from typing import Any
 
+from cachetools import LRUCache, cached
 from django.conf import settings
 from django.core.cache import caches
 
 from schema.errors import ErrorCode, RequestError
 
 CACHE = "persisted"
+_recent: LRUCache[str, str] = LRUCache(settings.GRAPHQL_MAX_CACHE // 4, getsizeof=getsizeof)
 KEEP = 24 * 3600  # seconds
 
 
@@ -43,12 +48,19 @@ def remember(text: str, extensions: Mapping[str, Any] | None) -> None:
         caches[CACHE].add(_key(_digest(persisted)), text, KEEP)
 
 
+@cached(_recent, lock=Lock())
 def _known(digest: str) -> str:
     document = caches[CACHE].get(_key(digest))
     if document is None:
         # Apollo's clients look for this message, in an answer with this status.
         raise RequestError(200, "PersistedQueryNotFound", ErrorCode.PERSISTED_QUERY_NOT_FOUND)
     return str(document)
+
+
+def forget() -> None:
+    """Forget every document."""
+    _recent.clear()
+    caches[CACHE].clear()
 
 
 def _digest(persisted: Any) -> str:

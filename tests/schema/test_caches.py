@@ -11,6 +11,7 @@ from django.core.cache import caches
 from django.test import Client
 from pytest_django import Settings
 
+from schema import persisted
 from schema.documents import read_document
 from schema.schema import schema
 
@@ -19,10 +20,10 @@ ASTRAL = "\U0001f600" * 10_000  # 40,000 bytes
 
 @pytest.fixture(autouse=True)
 def empty_caches() -> Iterator[None]:
-    caches["persisted"].clear()
+    persisted.forget()
     read_document.cache_clear()
     yield
-    caches["persisted"].clear()
+    persisted.forget()
     read_document.cache_clear()
 
 

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from django.core.cache import caches
 from django.test import Client
 
+from schema import persisted
 from schema.schema import schema
 from tests.schema.conftest import Ask, make_grid
 
@@ -71,7 +71,7 @@ DOCUMENTS: dict[str, tuple[str, Mapping[str, Any]]] = {
 @pytest.fixture(autouse=True)
 def some_rows(db: None) -> None:
     make_grid(2, 2)
-    caches["persisted"].clear()
+    persisted.forget()
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)

@@ -6,8 +6,9 @@ from hashlib import sha256
 from typing import Any
 
 import pytest
-from django.core.cache import caches
 from django.test import Client
+
+from schema import persisted
 
 QUERY = "query A { __typename }"
 HASH = sha256(QUERY.encode()).hexdigest()
@@ -17,9 +18,9 @@ ANSWER = {"data": {"__typename": "Query"}}
 
 @pytest.fixture(autouse=True)
 def empty_cache() -> Iterator[None]:
-    caches["persisted"].clear()
+    persisted.forget()
     yield
-    caches["persisted"].clear()
+    persisted.forget()
 
 
 def send(client: Client, method: str, **params: Any) -> Any:
