@@ -22,8 +22,8 @@ class ErrorReporter(ExceptionReporter):
 
     def get_traceback_html(self) -> SafeString:
         """Return the page."""
-        return SafeString(redact(super().get_traceback_html(), settings.SECRETS))
+        return SafeString(redact(super().get_traceback_html(), settings.SECRETS))  # nosec B703: Django escaped it
 
     def get_traceback_text(self) -> SafeString:
         """Return the text, which programs get."""
-        return SafeString(redact(super().get_traceback_text(), settings.SECRETS))
+        return SafeString(redact(super().get_traceback_text(), settings.SECRETS))  # nosec B703: plain text
