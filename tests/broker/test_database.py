@@ -17,7 +17,7 @@ from broker import BrokerUnavailable, open_broker
 from broker.database import DatabaseBroker
 from broker.group_commit import GroupCommit
 from broker.models import Message
-from tests.settings import ON_POSTGRESQL, SQLITE_FILE
+from tests.settings import ON_POSTGRESQL
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -123,7 +123,7 @@ def test_publishing_under_a_lock_takes_no_longer_than_its_timeout() -> None:
         took.append(time.monotonic() - began)
         connection.close()
 
-    with closing(sqlite3.connect(SQLITE_FILE, isolation_level=None)) as other:
+    with closing(sqlite3.connect(connection.settings_dict["NAME"], isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         threads = [threading.Thread(target=publish) for _ in range(3)]
         for thread in threads:
