@@ -12,6 +12,7 @@ from bench.report import Row, print_table, progress
 BENCHMARKS = (
     "drain",
     "halves",
+    "analytics",
     "publishers",
     "batches",
     "totals",

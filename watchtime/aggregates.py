@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, NamedTuple, Self
 from uuid import UUID
 
-from watchtime.coverage import cover, decode_coverage, encode_coverage, length, stretches
+from watchtime.coverage import cover, decode_coverage, encode_coverage, length
 from watchtime.models import BLOCK_SECONDS, DAY_SECONDS, EPOCH, QUARTER_SECONDS
 
 PairKey = tuple[int, int]  # the viewer's id and the movie's
@@ -85,7 +85,8 @@ class Pair:
         self.total += other.total
         self.last_moment = max(self.last_moment, other.last_moment)
         self._see(other.watched_at, other.latest)
-        return [bound for start, end in stretches(other.coverage) for bound in cover(self.coverage, start, end)]
+        bounds = iter(other.coverage)
+        return [bound for start, end in zip(bounds, bounds, strict=True) for bound in cover(self.coverage, start, end)]
 
     def _see(self, watched_at: datetime, latest: tuple[datetime, UUID, int] | None) -> None:
         if self.latest is None and latest is None:

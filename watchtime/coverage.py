@@ -11,7 +11,7 @@ import re
 import sys
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 BOUNDS, BITS = b"\0", b"\1"  # the first byte of a stored coverage; an empty one has no bytes
@@ -71,11 +71,13 @@ def decode_numbers(stored: bytes, count: int) -> "array[int]":
     return _from_bytes(stored[:1].decode(), stored[1:])
 
 
-def add_to_numbers(stored: bytes, count: int, changes: Iterable[tuple[int, int]]) -> bytes:
+def add_to_numbers(stored: bytes, count: int, changes: Sequence[tuple[int, int]]) -> bytes:
     """Return stored numbers after adding to some of them; a change is a position and what is added there.
 
     They are stored in as few bytes each as the largest that there was needs.
     """
+    if not changes:
+        return stored
     numbers = decode_numbers(stored, count)
     for position, change in changes:
         try:

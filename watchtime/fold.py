@@ -130,13 +130,15 @@ def _enter(entries: Sequence[Entry]) -> Mapping[Key, Entry]:
     names = ", ".join(columns)
     taken = execute(
         f"INSERT INTO watchtime_event ({names}) SELECT {names} FROM {{rows}} WHERE {NOT_PRUNED} "
-        "ON CONFLICT (user_id, event_id) DO NOTHING RETURNING user_id, event_id",
+        "ON CONFLICT (user_id, event_id) DO NOTHING RETURNING id",
         Event,
         columns,
         [(*first[key], now) for key in sorted(first)],
-        returns=["user_id", "event_id"],
     )
-    return {key: first[key] for key in taken}
+    if len(taken) == len(first):  # the usual case, for which the database need not return all keys
+        return first
+    select = "SELECT user_id, event_id FROM watchtime_event JOIN {rows} USING (id)"
+    return {key: first[key] for key in execute(select, Event, ["id"], taken, returns=["user_id", "event_id"])}
 
 
 def _contents(keys: Iterable[Key]) -> dict[Key, Content]:
@@ -164,8 +166,8 @@ def _add(entries: Iterable[Entry]) -> None:
         add_to_blocks(aggregates.views, viewers)
         add_to_periods(MovieQuarter, aggregates.quarters)
         add_to_periods(MovieDay, aggregates.days())
-        _add_to_total(CustomUser, aggregates.totals(0))
-        _add_to_total(Movie, aggregates.totals(1))
+        add_to_total(CustomUser, aggregates.totals(0))
+        add_to_total(Movie, aggregates.totals(1))
 
 
 # Whether the batch has a later event than the pair: positional ones go before others, then by time and id.
@@ -195,8 +197,11 @@ def _add_to_pairs(pairs: Mapping[PairKey, Pair]) -> Curve:
     new: dict[PairKey, list[int]] = {}
 
     def merge(key: PairKey, row: Sequence[bytes]) -> Sequence[Any]:
+        if not row:
+            new[key] = pairs[key].coverage
+            return pairs[key].row()
         pair = Pair()
-        pair.coverage = decode_coverage(*row) if row else []
+        pair.coverage = decode_coverage(*row)
         new[key] = pair.merge(pairs[key])
         return pair.row()
 
@@ -238,7 +243,8 @@ def add_to_periods(model: type[MovieQuarter | MovieDay], periods: Mapping[Period
     )
 
 
-def _add_to_total(model: type[CustomUser | Movie], seconds: Mapping[int, int]) -> None:
+def add_to_total(model: type[CustomUser | Movie], seconds: Mapping[int, int]) -> None:
+    """Add seconds to viewers' or movies' totals."""
     table = model._meta.db_table
     batch = "{rows}"
     if connection.features.has_select_for_no_key_update:  # an UPDATE takes its locks in no order of its own

@@ -4,8 +4,11 @@ import json
 import os
 import threading
 import time
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pika
 from django.conf import settings
@@ -15,11 +18,14 @@ from pika.adapters.select_connection import SelectConnection
 from bench.traffic import messages
 from broker import Subscription, default_broker
 from broker.consumer import PREFETCH_BATCHES
+from watchtime import fold as folding
+from watchtime.aggregates import Entry
 from watchtime.events import WatchEvent
 from watchtime.fold import fold
 from watchtime.ingest import IngestHandler
 from watchtime.models import CustomUser, Movie, WatchTime
 from watchtime.postgresql.base import DatabaseWrapper
+from watchtime.rows import execute
 
 IDLE = 1.0  # seconds without a delivery: the queue is drained
 PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -65,6 +71,37 @@ def fold_from_memory(count: int) -> float:
     for position in range(0, count, size):
         fold(events[position : position + size])
     return count / (time.monotonic() - begin)
+
+
+def fold_totals_alone(count: int) -> float:
+    """Return how many decoded events a second are folded when only the totals and last moments are kept."""
+    with mock.patch.object(folding, "_add", _add_totals):
+        return fold_from_memory(count)
+
+
+def _add_totals(entries: Iterable[Entry]) -> None:
+    pairs: dict[tuple[int, int], tuple[int, int]] = {}
+    totals: tuple[Counter[int], Counter[int]] = Counter(), Counter()
+    for entry in entries:
+        watched, pair = entry.at - entry.start, (entry.user_id, entry.movie_id)
+        total, reached = pairs.get(pair, (0, 0))
+        pairs[pair] = total + watched, max(reached, entry.at)
+        totals[0][entry.user_id] += watched
+        totals[1][entry.movie_id] += watched
+    execute(
+        """
+        INSERT INTO watchtime_watchtime AS stored (user_id, movie_id, total, last_moment, unique_seconds, coverage,
+                                                   resume_moment, watched_at, watched_day)
+        SELECT user_id, movie_id, total, last_moment, 0, '', 0, now(), 0 FROM {rows} WHERE true
+        ON CONFLICT (user_id, movie_id) DO UPDATE SET
+            total = stored.total + excluded.total, last_moment = greatest(stored.last_moment, excluded.last_moment)
+        """,
+        WatchTime,
+        ["user_id", "movie_id", "total", "last_moment"],
+        [(*pair, *pairs[pair]) for pair in sorted(pairs)],
+    )
+    folding.add_to_total(CustomUser, totals[0])
+    folding.add_to_total(Movie, totals[1])
 
 
 def receive_only(count: int) -> float:

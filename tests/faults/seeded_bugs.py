@@ -29,6 +29,7 @@ class Bug(NamedTuple):
 
 
 FAULTS = "tests/faults"
+ANALYTICS = "tests/watchtime/test_analytics.py"
 BUGS = (
     Bug(
         "acknowledge before the commit",
@@ -86,8 +87,8 @@ BUGS = (
         "watchtime/fold.py",
         (
             (
-                "ON CONFLICT (event_id) DO NOTHING",
-                "ON CONFLICT (event_id) DO UPDATE SET received_at = excluded.received_at",
+                "ON CONFLICT (user_id, event_id) DO NOTHING",
+                "ON CONFLICT (user_id, event_id) DO UPDATE SET received_at = excluded.received_at",
             ),
         ),
         f"{FAULTS}/test_messages.py::test_repeats_and_reordering",
@@ -95,13 +96,13 @@ BUGS = (
     Bug(
         "totals from the input, and not from what the ledger took in",
         "watchtime/fold.py",
-        (("_add_to_totals(new.values())", "_add_to_totals(entries)"),),
+        (("    _add(new.values())", "    _add(entries)"),),
         f"{FAULTS}/test_queue.py::test_fold_slower_than_the_consumer_timeout",
     ),
     Bug(
         "unsorted keys",
         "watchtime/fold.py",
-        (("for event_id in sorted(rows)", "for event_id in rows"),),
+        (("for key in sorted(first)", "for key in first"),),
         "tests/watchtime/test_fold.py::test_parallel_folds_of_the_same_events_wait_for_each_other",
         database="postgresql",
     ),
@@ -136,7 +137,7 @@ BUGS = (
     Bug(
         "ids that are not compared with what is counted",
         "watchtime/fold.py",
-        (("if ledger[event.id] != entry", "if False"),),
+        (("if is_conflict(entry)", "if False"),),
         f"{FAULTS}/test_messages.py::test_id_conflicts",
     ),
     Bug(
@@ -156,6 +157,80 @@ BUGS = (
         "broker/connection.py",
         (("elif now - self._confirms.refusing_since > REFUSAL_TIMEOUT:", "elif False:"),),
         f"{FAULTS}/test_cluster.py",
+    ),
+    Bug(
+        "views counted from the input",
+        "watchtime/fold.py",
+        (
+            ("    _add(new.values())", "    _add(new.values(), entries)"),
+            ("def _add(entries: Iterable[Entry])", "def _add(entries: Iterable[Entry], sent: Iterable[Entry])"),
+            (
+                "add_to_blocks(aggregates.views, viewers)",
+                "every = Aggregates()\n        [every.add(entry) for entry in sent]\n"
+                "        add_to_blocks(every.views, viewers)",
+            ),
+        ),
+        f"{ANALYTICS}::test_a_repeat_is_no_view",
+    ),
+    Bug(
+        "viewers counted whatever they had seen before",
+        "watchtime/fold.py",
+        (
+            (
+                "        new[key] = pair.merge(pairs[key])",
+                "        pair.merge(pairs[key])\n        new[key] = pairs[key].coverage",
+            ),
+        ),
+        f"{ANALYTICS}::test_coverage[watched again]",
+    ),
+    Bug(
+        "coverage read without a lock",
+        "watchtime/rows.py",
+        ((" FOR NO KEY UPDATE OF {table}", ""),),
+        "tests/watchtime/test_fold.py::test_parallel_folds_of_one_pair_count_its_viewer_once",
+        database="postgresql",
+    ),
+    Bug(
+        "a new pair that is not read again when another consumer made it",
+        "watchtime/rows.py",
+        (("row in new if row[: len(key)] not in made]", "row in new if False]"),),
+        "tests/watchtime/test_fold.py::test_parallel_folds_of_one_pair_count_its_viewer_once",
+        database="postgresql",
+    ),
+    Bug(
+        "a rollup outside the transaction",
+        "watchtime/fold.py",
+        (
+            (
+                "add_to_periods(MovieQuarter, aggregates.quarters)",
+                "transaction.on_commit(lambda: add_to_periods(MovieQuarter, aggregates.quarters))",
+            ),
+        ),
+        f"{FAULTS}/test_consumer.py::test_consumer_killed_at_a_point[committed]",
+    ),
+    Bug(
+        "the resume moment by arrival",
+        "watchtime/fold.py",
+        (('LATER = """(', 'LATER = """(true OR '),),
+        f"{ANALYTICS}::test_the_resume_moment_is_that_of_the_last_watched_not_the_furthest_nor_the_last_to_arrive",
+    ),
+    Bug(
+        "a conflict that takes its whole message along",
+        "watchtime/ingest.py",
+        (
+            (
+                "        return [_conflict(*sources[position]) for position in folded.conflicts]",
+                "        lost = {id(sources[position][0]) for position in folded.conflicts}\n"
+                "        return [_conflict(*source) for source in sources if id(source[0]) in lost]",
+            ),
+        ),
+        "tests/watchtime/test_ingest.py",
+    ),
+    Bug(
+        "a movie that a conflict leaves behind",
+        "watchtime/fold.py",
+        (("    _remove(Movie, ", "    _remove(Movie, set() and "),),
+        "tests/watchtime/test_fold.py::test_a_conflict_leaves_no_movie_and_no_viewer_behind",
     ),
 )
 

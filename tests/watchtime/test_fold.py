@@ -11,7 +11,7 @@ from django.db import DataError, IntegrityError, OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
 from tests.factories import event
-from tests.watchtime.oracle import curves
+from tests.watchtime.oracle import curves, expected, stored
 from watchtime import fold as fold_module
 from watchtime.aggregates import Pair
 from watchtime.events import WatchEvent
@@ -230,6 +230,41 @@ def test_parallel_folds_of_the_same_events_wait_for_each_other(caplog: pytest.Lo
         thread.join()
     assert Event.objects.count() == 4000
     assert "replaying" not in caplog.text
+
+
+@pytest.mark.django_db(transaction=True)
+def test_parallel_folds_of_one_pair_count_its_viewer_once() -> None:
+    """Four consumers bring the same seconds of a pair at the same time, of a new pair at every other turn.
+
+    The viewer and the movies are known: consumers that make one wait for each other earlier.
+    """
+    known = [event(slug="other"), *(event(user="ben", slug=f"m{n}") for n in range(20))]
+    fold(known)
+    batches = [
+        [[event(slug=f"m{turn // 2}", start=turn, at=turn + 200) for _ in range(2)] for turn in range(40)]
+        for _ in range(4)
+    ]
+    ready = threading.Barrier(len(batches), timeout=30)
+    errors: list[BaseException] = []
+
+    def work(mine: list[list[WatchEvent]]) -> None:
+        try:
+            for batch in mine:
+                ready.wait()
+                fold(batch)
+        except BaseException as error:
+            errors.append(error)
+            ready.abort()
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=work, args=(mine,)) for mine in batches]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert stored() == expected(known + [one for mine in batches for batch in mine for one in batch])
 
 
 def test_ids_are_uuids_on_every_database() -> None:
