@@ -8,8 +8,10 @@ from django.conf import settings
 
 from schema.context import Info
 from schema.inputs import EventInput
-from schema.permissions import WritePermission, publishes
+from schema.permissions import WritePermission, erases_viewers, publishes
 from schema.user_errors import UserError
+from watchtime import audit
+from watchtime.erasure import UnknownViewer, erase
 from watchtime.events import WatchEvent, publish
 
 
@@ -28,6 +30,14 @@ class PublishEventsPayload:
     accepted_count: int = strawberry.field(description="How many events were stored.")
     ids: list[UUID] = strawberry.field(description="The ids of the stored events, in the order they were sent in.")
     user_errors: list[UserError] = strawberry.field(description="What is wrong with the others, by their index.")
+
+
+@strawberry.type(description="What became of erasing a viewer.")
+class EraseViewerPayload:
+    """How many events are gone, or why none is."""
+
+    erased_events: int = strawberry.field(description="How many events of the viewer were erased.")
+    user_errors: list[UserError] = strawberry.field(description="Why the viewer was not erased; empty when it was.")
 
 
 @strawberry.type(description="What can be written.")
@@ -72,6 +82,21 @@ class Mutation:
         return PublishEventsPayload(
             accepted_count=len(accepted), ids=[event.id for event in accepted], user_errors=errors
         )
+
+    @strawberry.mutation(
+        description="Erase a viewer with everything that is held of them, and take it out of the movies' numbers.",
+        extensions=[WritePermission(erases_viewers)],
+    )
+    def erase_viewer(
+        self, info: Info, username: Annotated[str, strawberry.argument(description="The viewer's name.")]
+    ) -> EraseViewerPayload:
+        """Erase a viewer; `manage.py erase_viewer` does the same without this API's limit of time."""
+        try:
+            events = erase(username)
+        except UnknownViewer:
+            return EraseViewerPayload(erased_events=0, user_errors=[UserError.not_found("username")])
+        audit.record(str(info.context.caller), "eraseViewer", username=username, events=events)
+        return EraseViewerPayload(erased_events=events, user_errors=[])
 
 
 def _allowed(info: Info, sent: EventInput, *path: str) -> WatchEvent | list[UserError]:

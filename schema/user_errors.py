@@ -25,6 +25,7 @@ class UserErrorCode(Enum):
         "INVALID_TIME", description="It is no RFC 3339 time with an offset, or not within the bounds."
     )
     INVALID_UUID = strawberry.enum_value("INVALID_UUID", description="It is no UUID.")
+    NOT_FOUND = strawberry.enum_value("NOT_FOUND", description="There is nothing of this name.")
     FORBIDDEN = strawberry.enum_value("FORBIDDEN", description="The caller may not publish for this viewer.")
 
 
@@ -61,6 +62,11 @@ class UserError:
     def unknown(cls, *path: str) -> Self:
         """Return the error of a field that an event does not have."""
         return cls(path=[*path], code=UserErrorCode.INVALID, message="Extra inputs are not permitted")
+
+    @classmethod
+    def not_found(cls, *path: str) -> Self:
+        """Return the error of a name that nothing has."""
+        return cls(path=[*path], code=UserErrorCode.NOT_FOUND, message="There is nothing of this name")
 
     @classmethod
     def forbidden(cls, *path: str) -> Self:

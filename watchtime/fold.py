@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from watchtime.aggregates import Aggregates, Block, Curve, Entry, Pair, PairKey, Period
 from watchtime.coverage import add_to_numbers, decode_coverage
+from watchtime.erased import ANY_ERASURE, CAME_BACK, NOT_ERASED, erased_positions
 from watchtime.events import WatchEvent
 from watchtime.models import BLOCK_SECONDS, CustomUser, Event, Movie, MovieBlock, MovieDay, MovieQuarter, WatchTime
 from watchtime.pruning import NOT_PRUNED, content_hash, content_of, pruned_hashes
@@ -38,17 +39,22 @@ class Folded(NamedTuple):
     counted: int
     repeats: int
     conflicts: tuple[int, ...]
+    erased: int = 0  # events of erased viewers, which are left out
 
 
 class Keys(NamedTuple):
-    """The primary keys of the viewers or movies of a batch by name, and which of them it has just made."""
+    """The primary keys of a batch's viewers or movies by name, which of them it has just made, and which are marked."""
 
     ids: Mapping[str, int]
     made: frozenset[int]
+    marked: frozenset[int]
 
 
-def fold(events: Sequence[WatchEvent]) -> Folded:
+def fold(events: Sequence[WatchEvent], sent: Sequence[float | None] | None = None) -> Folded:
     """Count each event that the ledger does not have yet, in one transaction.
+
+    `sent` is when each was sent, in seconds since the epoch, where that is known: by it, an event of a viewer who
+    was erased meanwhile is told from one of a viewer who came back.
 
     An event whose viewer and id the ledger has with other content is a conflict, and not counted.
     A deadlock or serialization failure replays the whole batch. Raises django.db.Error:
@@ -58,7 +64,7 @@ def fold(events: Sequence[WatchEvent]) -> Folded:
     while True:
         try:
             with transaction.atomic(durable=True):
-                return _fold(events) if events else Folded(0, 0, ())
+                return _fold(events, sent or [None] * len(events)) if events else Folded(0, 0, ())
         except OperationalError as error:
             if attempt == MAX_ATTEMPTS or getattr(error.__cause__, "sqlstate", None) not in REPLAYABLE:
                 raise
@@ -67,16 +73,19 @@ def fold(events: Sequence[WatchEvent]) -> Folded:
         attempt += 1
 
 
-def _fold(events: Sequence[WatchEvent]) -> Folded:
-    users = _keys(CustomUser, "username", {event.user for event in events})
+def _fold(events: Sequence[WatchEvent], sent: Sequence[float | None]) -> Folded:
+    users = _keys(CustomUser, "username", {event.user for event in events}, CAME_BACK, ANY_ERASURE)
     movies = _keys(Movie, "slug", {event.slug for event in events})
-    entries = [_entry(event, users.ids[event.user], movies.ids[event.slug]) for event in events]
+    erased = erased_positions(events, sent, users.ids, users.marked)
+    positions = [position for position in range(len(events)) if position not in erased]
+    entries = [_entry(events[at], users.ids[events[at].user], movies.ids[events[at].slug]) for at in positions]
     new = _enter(entries)
     _add(new.values())
     _remove(CustomUser, users.made - {entry.user_id for entry in new.values()})
     _remove(Movie, movies.made - {entry.movie_id for entry in new.values()})
     conflicts = () if len(new) == len(entries) else _conflicts(entries, new)
-    return Folded(len(new), len(events) - len(new) - len(conflicts), conflicts)
+    conflicting = tuple(positions[at] for at in conflicts)
+    return Folded(len(new), len(entries) - len(new) - len(conflicts), conflicting, len(erased))
 
 
 def _conflicts(entries: Sequence[Entry], new: Mapping[Key, Entry]) -> tuple[int, ...]:
@@ -87,7 +96,9 @@ def _conflicts(entries: Sequence[Entry], new: Mapping[Key, Entry]) -> tuple[int,
 
     def is_conflict(entry: Entry) -> bool:
         key, content = _key(entry), content_of(entry)
-        return ledger[key] != content if key in ledger else pruned[key] != content_hash(content)
+        if key in ledger:
+            return ledger[key] != content
+        return key in pruned and pruned[key] != content_hash(content)  # in neither: the viewer was erased meanwhile
 
     return tuple(position for position, entry in enumerate(entries) if is_conflict(entry))
 
@@ -100,20 +111,27 @@ def _key(entry: Entry) -> Key:
     return entry.user_id, entry.event_id
 
 
-def _keys(model: type[CustomUser | Movie], name: str, names: set[str]) -> Keys:
-    """Look viewers or movies up, and make those that are missing."""
+def _keys(
+    model: type[CustomUser | Movie], name: str, names: set[str], mark: str = "false", mark_new: str = "false"
+) -> Keys:
+    """Look viewers or movies up, and make those that are missing. The marks are SQL conditions of either."""
     table = model._meta.db_table
-    select = f"SELECT {name}, id FROM {table} JOIN {{rows}} USING ({name})"
-    ids: dict[str, int] = dict(execute(select, model, [name], [(value,) for value in names]))
+    select = f"SELECT {name}, id, {mark} FROM {table} JOIN {{rows}} USING ({name})"
+    found = execute(select, model, [name], [(value,) for value in names])
+    ids = {value: pk for value, pk, _ in found}
+    marked = frozenset(pk for _, pk, is_marked in found if is_marked)
     missing = sorted(names - ids.keys())
     if not missing:
-        return Keys(ids, frozenset())
+        return Keys(ids, frozenset(), marked)
     insert = f"INSERT INTO {table} ({name}) SELECT {name} FROM {{rows}} WHERE true ON CONFLICT ({name}) DO NOTHING"
-    made = dict(execute(f"{insert} RETURNING {name}, id", model, [name], [(value,) for value in missing]))
-    ids |= made
+    made = execute(f"{insert} RETURNING {name}, id, {mark_new}", model, [name], [(value,) for value in missing])
+    ids |= {value: pk for value, pk, _ in made}
+    marked |= {pk for _, pk, is_marked in made if is_marked}
     if others := names - ids.keys():  # another consumer made them meanwhile
-        ids |= dict(execute(select, model, [name], [(value,) for value in others]))
-    return Keys(ids, frozenset(made.values()))
+        found = execute(select, model, [name], [(value,) for value in others])
+        ids |= {value: pk for value, pk, _ in found}
+        marked |= {pk for _, pk, is_marked in found if is_marked}
+    return Keys(ids, frozenset(pk for _, pk, _ in made), marked)
 
 
 def _remove(model: type[CustomUser | Movie], ids: Iterable[int]) -> None:
@@ -129,7 +147,7 @@ def _enter(entries: Sequence[Entry]) -> Mapping[Key, Entry]:
     columns = (*Entry._fields, "received_at")
     names = ", ".join(columns)
     taken = execute(
-        f"INSERT INTO watchtime_event ({names}) SELECT {names} FROM {{rows}} WHERE {NOT_PRUNED} "
+        f"INSERT INTO watchtime_event ({names}) SELECT {names} FROM {{rows}} WHERE {NOT_PRUNED} AND {NOT_ERASED} "
         "ON CONFLICT (user_id, event_id) DO NOTHING RETURNING id",
         Event,
         columns,

@@ -26,6 +26,7 @@ class IngestHandler:
     counted: int = 0
     repeats: int = 0
     conflicts: int = 0
+    erased: int = 0  # events of erased viewers, which are left out
     refused: int = 0
 
     def __call__(self, deliveries: Sequence[Delivery]) -> list[Rejection]:
@@ -58,7 +59,7 @@ class IngestHandler:
     def _fold(self, sources: Sequence[Source]) -> list[Rejection]:
         """Fold events; return the conflicts. Where one message alone fails, find the event that makes it fail."""
         try:
-            folded = _fold([event for _, event in sources])
+            folded = _fold(sources)
         except TryAgain:
             raise
         except Exception:
@@ -68,6 +69,7 @@ class IngestHandler:
         self.counted += folded.counted
         self.repeats += folded.repeats
         self.conflicts += len(folded.conflicts)
+        self.erased += folded.erased
         return [_conflict(*sources[position]) for position in folded.conflicts]
 
     def _fold_each(self, sources: Sequence[Source]) -> list[Rejection]:
@@ -87,9 +89,10 @@ class IngestHandler:
         return rejections
 
 
-def _fold(events: Sequence[WatchEvent]) -> Folded:
+def _fold(sources: Sequence[Source]) -> Folded:
+    events, sent = [event for _, event in sources], [delivery.sent_at for delivery, _ in sources]
     with _database_errors():
-        return fold(events)
+        return fold(events, sent) if any(sent) else fold(events)
 
 
 @contextmanager

@@ -329,6 +329,33 @@ class PrunedKey(models.Model):
         return str(self.event_id)
 
 
+class Erasure(models.Model):
+    """That a viewer was erased, and when (`watchtime.erased`). Of the name there is only a hash by a key."""
+
+    digest = models.UUIDField(primary_key=True)
+    erased_at = models.DateTimeField()
+    gone_id = models.BigIntegerField(unique=True, help_text="The primary key that the viewer had.")
+    user_id = models.BigIntegerField(null=True, unique=True, help_text="The one of the viewer who came back.")
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"erased at {self.erased_at}"
+
+
+class ErasedEvent(models.Model):
+    """That an event was erased: a hash of its viewer's name and its id, by a key."""
+
+    digest = models.UUIDField(primary_key=True)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return str(self.digest)
+
+
 class RebuildDue(models.Model):
     """A row here says that `rebuild_totals` has to be run, and why; it takes the row away."""
 

@@ -147,6 +147,18 @@ def base_of(movie_id: int, read_at_once: int) -> Iterator[tuple[int, Aggregates]
         yield user_id, aggregates
 
 
+def base_of_pair(movie_id: int, user_id: int) -> Aggregates:
+    """Return what the pruned events of a viewer and a movie add up to."""
+    aggregates = Aggregates()
+    for row in PrunedPair.objects.filter(movie=movie_id, user=user_id).values_list(*BASE_COLUMNS):
+        aggregates.pairs[user_id, movie_id], edges = _load_base(row)
+        for moment, change in edges.items():
+            aggregates.views.add_edge(movie_id, moment, change)
+    for quarter in PrunedQuarter.objects.filter(movie=movie_id, user=user_id):
+        aggregates.quarters[movie_id, quarter.period] = quarter.seconds, quarter.events
+    return aggregates
+
+
 def _quarters_of(movie_id: int, read_at_once: int) -> Iterator[tuple[int, Mapping[int, tuple[int, int]]]]:
     rows = PrunedQuarter.objects.filter(movie=movie_id).order_by("user_id")
     for user_id, group in groupby(rows.iterator(read_at_once), attrgetter("user_id")):

@@ -347,3 +347,37 @@ class TestLimits:
 
     def post(self, client: Client, headers: dict[str, str]) -> Any:
         return client.post("/graphql/", {"query": self.QUERY}, content_type="application/json", headers=headers)
+
+
+ERASE = "mutation ($name: String!) { eraseViewer(username: $name) { erasedEvents userErrors { path code } } }"
+
+
+@pytest.mark.usefixtures("watched")
+class TestErase:
+    def test_staff(self, client: Client, account: Login, caplog: pytest.LogCaptureFixture) -> None:
+        account("privacy", "delete_customuser", is_staff=True)
+        with caplog.at_level("INFO", "watchtime.audit"):
+            payload = ask(client, ERASE, basic("privacy"), name=VICTIM)["data"]["eraseViewer"]
+        assert payload == {"erasedEvents": 2, "userErrors": []}
+        assert not CustomUser.objects.filter(username=VICTIM).exists()
+        assert [message for message in caplog.messages if message.startswith('eraseViewer by "account privacy"')]
+        again = ask(client, ERASE, basic("privacy"), name=VICTIM)["data"]["eraseViewer"]
+        assert again == {"erasedEvents": 0, "userErrors": [{"path": ["username"], "code": "NOT_FOUND"}]}
+
+    def test_nobody_else(self, client: Client, account: Login, settings: Settings) -> None:
+        account("old", "publish_event", "read_totals", "delete_customuser")  # no staff
+        account("clerk", "change_movie", is_staff=True)
+        for headers in (
+            bearer("events:publish totals:read"),
+            bearer("viewer events:publish:own", VICTIM),
+            bearer("watchtime.delete_customuser eraseViewer admin"),
+            basic("old"),
+            basic("clerk"),
+        ):
+            for name in (VICTIM, UNKNOWN):
+                answer = ask(client, ERASE, headers, name=name)
+                assert answer["data"] is None
+                assert answer["errors"][0]["extensions"]["code"] == "FORBIDDEN"
+        settings.ALLOW_ANONYMOUS = True
+        assert ask(client, ERASE, name=VICTIM)["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
+        assert CustomUser.objects.filter(username=VICTIM).exists()
