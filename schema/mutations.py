@@ -1,18 +1,21 @@
-"""The writes of the graph: an event, or many."""
+"""The writes of the graph: an event, or many, and what people enter about movies."""
 
-from typing import Annotated
+from typing import Annotated, cast
 from uuid import UUID
 
 import strawberry
 from django.conf import settings
+from strawberry import UNSET
 
 from schema.context import Info
 from schema.inputs import EventInput
-from schema.permissions import WritePermission, erases_viewers, publishes
+from schema.permissions import WritePermission, changes_movies, erases_viewers, publishes
+from schema.types import Movie
 from schema.user_errors import UserError
 from watchtime import audit
 from watchtime.erasure import UnknownViewer, erase
 from watchtime.events import WatchEvent, publish
+from watchtime.movies import InvalidChange, update_movie
 
 
 @strawberry.type(description="What became of an event.")
@@ -38,6 +41,16 @@ class EraseViewerPayload:
 
     erased_events: int = strawberry.field(description="How many events of the viewer were erased.")
     user_errors: list[UserError] = strawberry.field(description="Why the viewer was not erased; empty when it was.")
+
+
+@strawberry.type(description="What became of the change of a movie.")
+class UpdateMoviePayload:
+    """The movie when it was changed, what is wrong with the change otherwise."""
+
+    movie: Movie | None = strawberry.field(description="The movie as it is now; null when nothing was changed.")
+    user_errors: list[UserError] = strawberry.field(
+        description="What is wrong with the change; empty when it was made."
+    )
 
 
 @strawberry.type(description="What can be written.")
@@ -97,6 +110,31 @@ class Mutation:
             return EraseViewerPayload(erased_events=0, user_errors=[UserError.not_found("username")])
         audit.record(str(info.context.caller), "eraseViewer", username=username, events=events)
         return EraseViewerPayload(erased_events=events, user_errors=[])
+
+    @strawberry.mutation(
+        description="Give a movie its title, its duration or both. For staff.",
+        extensions=[WritePermission(changes_movies)],
+    )
+    def update_movie(
+        self,
+        info: Info,
+        slug: Annotated[str, strawberry.argument(description="The slug of the movie.")],
+        title: Annotated[
+            str | None, strawberry.argument(description="The title, at most 200 characters; null for none.")
+        ] = UNSET,
+        duration_seconds: Annotated[
+            int | None, strawberry.argument(description="How long the movie is, 1 to 86,400 seconds; null for unknown.")
+        ] = UNSET,
+    ) -> UpdateMoviePayload:
+        """Change what is given of a movie, and leave what is not."""
+        given = {"title": title, "duration_seconds": duration_seconds}
+        changes = {name: value for name, value in given.items() if value is not UNSET}
+        try:
+            movie = update_movie(slug, changes)
+        except InvalidChange as error:
+            return UpdateMoviePayload(movie=None, user_errors=[UserError.of(item) for item in error.errors])
+        audit.record(str(info.context.caller), "updateMovie", slug=slug, **changes)
+        return UpdateMoviePayload(movie=cast("Movie", movie), user_errors=[])
 
 
 def _allowed(info: Info, sent: EventInput, *path: str) -> WatchEvent | list[UserError]:

@@ -49,6 +49,14 @@ class ListPermission(Permission):
         return Nothing(asked_for.value if asked_for else self.order)
 
 
+class PlainListPermission(Permission):
+    """For a list that is no connection: it is empty."""
+
+    def refuse(self, caller: Caller, arguments: Mapping[str, Any]) -> list[Any]:
+        """Return the empty list."""
+        return []
+
+
 class WritePermission(Permission):
     """For a mutation: who may not, is told."""
 

@@ -7,29 +7,29 @@ from typing import Annotated, Any, cast
 
 import strawberry
 from django.db.models import QuerySet
-from pydantic import TypeAdapter, ValidationError
 from strawberry import UNSET, relay
 
+from schema.analytics import DEFAULT_TOP, MAX_TOP, ROWS_OF_A_WINDOW, First, From, To, window_of, within
 from schema.connections import Connection, connection
 from schema.context import Info
 from schema.errors import BadUserInput
 from schema.permissions import (
     ListPermission,
     Permission,
+    PlainListPermission,
     anyone,
     reads_movies,
     reads_the_viewer,
     reads_viewers,
     visible,
 )
-from schema.types import Event, Movie, MovieOrder, User, UserOrder, WatchTime
-from watchtime import lists, models, totals
-from watchtime.events import Time
+from schema.scalars import Seconds, read_time
+from schema.types import Event, Movie, MovieOrder, MovieWatchTime, User, UserOrder, WatchTime
+from watchtime import lists, models, series, totals
 from watchtime.history import ledger_filter
 from watchtime.keyset import Order
 from watchtime.lists import COLUMNS, Ledger, Rows
 
-_TIME: TypeAdapter[datetime] = TypeAdapter(Time)
 LONGEST_ID = 100
 NO_ROW = -1
 _PK = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
@@ -135,6 +135,22 @@ class Query:
         return cast("Iterable[Event]", Ledger(selection))
 
     @strawberry.field(
+        description="The movies most watched in a window of time, the most watched first.",
+        extensions=[PlainListPermission(reads_movies)],
+    )
+    def top_movies(self, info: Info, start: From, to: To, first: First = DEFAULT_TOP) -> list[MovieWatchTime]:
+        """Return the movies with what was watched of them in the window.
+
+        Raises BadUserInput for a window that cannot be meant, and for too many movies; TooLarge for too many such
+        fields in the request.
+        """
+        info.context.use("ROWS", ROWS_OF_A_WINDOW)
+        found = series.top_movies(*window_of(start, to), within(first, DEFAULT_TOP, 0, MAX_TOP, "first"))
+        return [
+            MovieWatchTime(movie=cast("Movie", movie), total_watch_time=Seconds(seconds)) for movie, seconds in found
+        ]
+
+    @strawberry.field(
         description="Any object by its global id; null when there is none.", extensions=[Permission(anyone)]
     )
     def node(
@@ -185,9 +201,4 @@ def _global_id(text: str) -> tuple[str, int]:
 
 
 def _time(value: object, argument: str) -> datetime | None:
-    if _given(value) is None:
-        return None
-    try:
-        return _TIME.validate_python(value)
-    except ValidationError as error:
-        raise BadUserInput(f"{argument}: {error.errors()[0]['msg']}") from None
+    return None if _given(value) is None else read_time(value, argument)

@@ -5,9 +5,14 @@ from typing import NewType
 from uuid import UUID
 
 import strawberry
+from pydantic import TypeAdapter, ValidationError
 from strawberry.exceptions import StrawberryInputCoercionError
 from strawberry.types.scalar import ScalarDefinition
 
+from schema.errors import BadUserInput
+from watchtime.events import Time
+
+_TIME: TypeAdapter[datetime] = TypeAdapter(Time)
 MAX_TEXT = 100
 Seconds = NewType("Seconds", int)
 
@@ -26,6 +31,14 @@ def _text(value: object) -> str | AsSent:
     if not isinstance(value, str) or len(value) > MAX_TEXT:
         raise StrawberryInputCoercionError(f"Expected a string of at most {MAX_TEXT} characters.")
     return value
+
+
+def read_time(value: object, argument: str) -> datetime:
+    """Return the time of an argument in UTC. Raises BadUserInput when it is not RFC 3339 with an offset."""
+    try:
+        return _TIME.validate_python(value)
+    except ValidationError as error:
+        raise BadUserInput(f"{argument}: {error.errors()[0]['msg']}") from None
 
 
 def _not_an_input(value: object) -> int:

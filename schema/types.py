@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 from enum import Enum
+from functools import partial
 from typing import Annotated, Any, cast
 from uuid import UUID
 
@@ -11,12 +12,28 @@ import strawberry_django
 from strawberry import relay
 from strawberry_django.fields.field import StrawberryDjangoField
 
+from schema.analytics import (
+    DEFAULT_BINS,
+    MAX_BINS,
+    Bins,
+    By,
+    From,
+    RetentionPoint,
+    Stretch,
+    TimeZone,
+    To,
+    WatchTimePoint,
+    points,
+    within,
+)
 from schema.connections import Connection, connection
 from schema.context import Info
 from schema.permissions import Permission, anyone, visible
 from schema.scalars import Seconds
-from watchtime import lists, models
-from watchtime.lists import PairsOf, Rows
+from watchtime import lists, models, series
+from watchtime.intervals import Interval
+from watchtime.lists import ContinueWatching, PairsOf, Rows
+from watchtime.retention import retention
 
 
 @strawberry.enum(description="The orders of the list of users.")
@@ -87,6 +104,23 @@ class User(Row):
         """Return the viewer's watch times."""
         return cast("Iterable[WatchTime]", PairsOf(cast("models.CustomUser", self)))
 
+    @connection(
+        Connection[Annotated["WatchTime", strawberry.lazy("schema.types")]],
+        description="What this viewer began and did not finish, what was watched last first. Begun: at least the first "
+        "60 seconds. Finished: within the last 5 % of the movie or its last 300 seconds, whichever is less.",
+    )
+    def continue_watching(self) -> Iterable["WatchTime"]:
+        """Return the viewer's watch times that can be resumed."""
+        return cast("Iterable[WatchTime]", ContinueWatching(cast("models.CustomUser", self)))
+
+    @strawberry.field(description="How long this viewer watched in each interval of a window, at most 1,000 of them.")
+    def watch_time_series(
+        self, info: Info, start: From, to: To, interval: By = Interval.DAY, time_zone: TimeZone = "UTC"
+    ) -> list[WatchTimePoint]:
+        """Return a point for each interval. Raises BadUserInput for a window that cannot be meant."""
+        read = partial(series.viewer_series, cast("models.CustomUser", self))
+        return points(info, read, start, to, interval, time_zone)
+
 
 @strawberry_django.type(models.Movie, description="A movie.")
 class Movie(Row):
@@ -95,6 +129,7 @@ class Movie(Row):
     pk: strawberry.ID = column(field_name="pk", description="The primary key in the service's database.")
     title: str = column(description="The movie's title; empty when nobody has entered it yet.")
     slug: str = column(description="The unique name of the movie in URLs and events.")
+    duration_seconds: int | None = column(description="How long the movie is, in seconds; null when unknown.")
     total_watch_time: Seconds = column(description="How long this movie was watched, by all viewers.")
 
     @connection(
@@ -110,6 +145,29 @@ class Movie(Row):
         rows = models.WatchTime.objects.filter(movie=movie).select_related("user", "movie")
         return cast("Iterable[WatchTime]", Rows(visible(caller, rows, "user__username"), lists.BY_ID))
 
+    @strawberry.field(
+        name="retention",
+        description="How often, and by how many viewers, each part of the movie was watched: parts of equal length up "
+        "to durationSeconds, or to the furthest moment watched while that is unknown.",
+    )
+    def retention_curve(self, info: Info, bins: Bins = DEFAULT_BINS) -> list[RetentionPoint]:
+        """Return the parts; none when neither a duration nor a view is known.
+
+        Raises BadUserInput for too many parts, TooLarge when the request's curves are too long together.
+        """
+        found = retention(cast("models.Movie", self), within(bins, DEFAULT_BINS, 1, MAX_BINS, "bins"))
+        info.context.use("ROWS", int(found[-1].end) // models.BLOCK_SECONDS + 1 if found else 0)
+        return cast("list[RetentionPoint]", found)
+
+    @strawberry.field(
+        description="How long this movie was watched in each interval of a window, at most 1,000 of them."
+    )
+    def watch_time_series(
+        self, info: Info, start: From, to: To, interval: By = Interval.DAY, time_zone: TimeZone = "UTC"
+    ) -> list[WatchTimePoint]:
+        """Return a point for each interval. Raises BadUserInput for a window that cannot be meant."""
+        return points(info, partial(series.movie_series, cast("models.Movie", self)), start, to, interval, time_zone)
+
 
 @strawberry_django.type(models.WatchTime, description="What one viewer watched of one movie.")
 class WatchTime(Row):
@@ -121,6 +179,29 @@ class WatchTime(Row):
     total_watch_time: Seconds = column(
         field_name="total", description="How long this viewer watched this movie, repeated parts included."
     )
+    unique_seconds: Seconds = column(
+        description="How many seconds of the movie this viewer watched at least once: the length of the coverage."
+    )
+    coverage: list[Stretch] = column(
+        field_name="stretches", description="Which parts of the movie this viewer watched, in order, none twice."
+    )
+    completion: float | None = column(
+        description="Which share of the movie this viewer watched, 0 to 1: uniqueSeconds by the movie's "
+        "durationSeconds; null while that is unknown."
+    )
+    resume_moment: int = column(
+        description="Where this viewer stopped last, in seconds into the movie: the end of the latest stretch by "
+        "occurredAt."
+    )
+    watched_at: datetime = column(description="When this viewer watched this movie last.")
+
+
+@strawberry.type(description="A movie, with how long it was watched in a window of time.")
+class MovieWatchTime:
+    """An entry of a list of the most watched."""
+
+    movie: Movie = strawberry.field(description="What was watched.")
+    total_watch_time: Seconds = strawberry.field(description="How long, by all viewers, in the window.")
 
 
 @strawberry_django.type(models.Event, description="A stretch of viewing, as it was reported and counted.")

@@ -24,6 +24,7 @@ class UserErrorCode(Enum):
     INVALID_TIME = strawberry.enum_value(
         "INVALID_TIME", description="It is no RFC 3339 time with an offset, or not within the bounds."
     )
+    NOT_FOUND = strawberry.enum_value("NOT_FOUND", description="There is nothing of this name.")
     INVALID_UUID = strawberry.enum_value("INVALID_UUID", description="It is no UUID.")
     NOT_FOUND = strawberry.enum_value("NOT_FOUND", description="There is nothing of this name.")
     FORBIDDEN = strawberry.enum_value("FORBIDDEN", description="The caller may not publish for this viewer.")
@@ -37,9 +38,10 @@ _CODES = {
     "greater_than_equal": UserErrorCode.OUT_OF_RANGE,
     "less_than_equal": UserErrorCode.OUT_OF_RANGE,
     "start_after_at": UserErrorCode.START_AFTER_AT,
+    "not_found": UserErrorCode.NOT_FOUND,
 }
 _CODES_OF_FIELDS = {"id": UserErrorCode.INVALID_UUID, "occurred_at": UserErrorCode.INVALID_TIME}
-_GRAPHQL_NAMES = {"occurred_at": "occurredAt"}
+_GRAPHQL_NAMES = {"occurred_at": "occurredAt", "duration_seconds": "durationSeconds"}
 
 
 @strawberry.type(description="Something that is wrong with an input, and where.")
@@ -54,7 +56,7 @@ class UserError:
 
     @classmethod
     def of(cls, error: FieldError, *parents: str) -> Self:
-        """Return a field's error as clients see it, under the path of the event."""
+        """Return a field's error as clients see it, under the path of what has the field."""
         names, code = _place_and_code(error.field, error.code)
         return cls(path=[*parents, *names], code=code, message=error.message)
 

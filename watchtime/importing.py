@@ -12,13 +12,12 @@ from uuid import UUID
 from watchtime.events import WatchEvent, publish
 from watchtime.importers.distinct import Occurrences
 from watchtime.importers.rows import Place, Rest, Row, Skipped
-from watchtime.models import MAX_MOMENT, CustomUser, Event, Movie
+from watchtime.models import MAX_MOMENT, MAX_TITLE_LENGTH, CustomUser, Event, Movie
 from watchtime.rows import execute
 
 BATCH = 1000  # events
 MAX_REASONS = 50
 MAX_PLACES = 20  # of one reason
-MAX_TITLE_LENGTH = 200
 Key = tuple[str, UUID]
 Content = tuple[str, int, int, bool]
 ENTRY = ("user_id", "event_id", "movie_id", "start", "at", "positional")  # columns of the ledger

@@ -6,10 +6,12 @@ What was read together has its own lists read together, too: a list under each o
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
+from operator import attrgetter
 from typing import Any, Literal, Protocol, cast
 
 from django.conf import settings
-from django.db.models import Model, QuerySet
+from django.db.models import F, Model, Q, QuerySet, Value
+from django.db.models.functions import Least
 
 from watchtime.history import CursorPosition, LedgerFilter, count_events, events
 from watchtime.keyset import Order, Window, a_name, a_number, a_time
@@ -28,6 +30,9 @@ USERNAME_ASC = Order("USERNAME_ASC", ("username",), kinds=(a_name,))
 USERNAME_DESC = Order("USERNAME_DESC", ("username",), descending=True, kinds=(a_name,))
 MOST_MOVIES = Order("MOST_WATCHED_MOVIES", BY_TOTAL, descending=True, kinds=TOTAL_KINDS)
 LEAST_MOVIES = Order("LEAST_WATCHED_MOVIES", BY_TOTAL, kinds=TOTAL_KINDS)
+WATCHED_LAST = Order(
+    "WATCHED_LAST", ("watched_day", "watched_at", "id"), descending=True, kinds=(a_number, a_time, a_number)
+)
 SLUG_ASC = Order("SLUG_ASC", ("slug",), kinds=(a_name,))
 SLUG_DESC = Order("SLUG_DESC", ("slug",), descending=True, kinds=(a_name,))
 
@@ -38,8 +43,19 @@ PARTS_OF_A_STATEMENT = 400  # SQLite takes 500
 # What clients can read, and what cursors hold.
 COLUMNS: Mapping[Owner, Sequence[str]] = {
     "user": ("username", "total_watch_time", "magnitude"),
-    "movie": ("title", "slug", "total_watch_time", "magnitude"),
+    "movie": ("title", "slug", "duration_seconds", "total_watch_time", "magnitude"),
 }
+PAIR_COLUMNS = (
+    "user_id",
+    "movie_id",
+    "last_moment",
+    "total",
+    "unique_seconds",
+    "coverage",
+    "resume_moment",
+    "watched_at",
+    "watched_day",
+)
 
 
 class Source(Protocol):
@@ -123,6 +139,7 @@ class Batch:
     def __init__(self, objects: Sequence[Model]) -> None:
         self.objects = {item.pk: item for item in objects}
         self.pages: dict[Window, dict[Any, list[WatchTime]]] = {}
+        self.counts: dict[Order, dict[int, int] | None] = {}
 
     @classmethod
     def of(cls, item: Model) -> "Batch":
@@ -135,22 +152,26 @@ class Batch:
         """What these objects are to their pairs."""
         return "movie" if isinstance(next(iter(self.objects.values())), Movie) else "user"
 
-    @cached_property
-    def counts(self) -> dict[int, int] | None:
-        """How many pairs each object has; None when they are too many together."""
-        counts = count_of_each(self.owner, list(self.objects), settings.GRAPHQL_MAX_COUNT + 1)
-        return None if _unless_too_many(sum(counts.values())) is None else counts
+    def count(self, order: Order, condition: Q) -> dict[int, int] | None:
+        """Return how many pairs of the list in this order each object has; None when they are too many together."""
+        if order not in self.counts:
+            limit = settings.GRAPHQL_MAX_COUNT + 1
+            counts = count_of_each(self.owner, list(self.objects), WatchTime.objects.filter(condition), limit)
+            self.counts[order] = None if _unless_too_many(sum(counts.values())) is None else counts
+        return self.counts[order]
 
-    def page(self, window: Window) -> dict[Any, list[WatchTime]]:
-        """Return the window of every object's pairs, by the object's pk."""
+    def page(self, window: Window, condition: Q) -> dict[Any, list[WatchTime]]:
+        """Return the window of every object's pairs that meet the condition, by the object's pk."""
         if window not in self.pages:
-            self.pages[window] = self._read(window)
+            self.pages[window] = self._read(window, condition)
         return self.pages[window]
 
-    def _read(self, window: Window) -> dict[Any, list[WatchTime]]:
-        rows = page_of_each(self.owner, self.objects, lambda pairs: window.restrict(pairs)[: window.size + 1])
+    def _read(self, window: Window, condition: Q) -> dict[Any, list[WatchTime]]:
+        rows = page_of_each(
+            self.owner, self.objects, lambda pairs: window.restrict(pairs.filter(condition))[: window.size + 1]
+        )
         pages: dict[Any, list[WatchTime]] = {pk: [] for pk in self.objects}
-        for row in sorted(rows, key=lambda row: row.pk, reverse=window.descending):
+        for row in sorted(rows, key=attrgetter(*window.order.columns), reverse=window.descending):
             pk = getattr(row, f"{self.owner}_id")
             setattr(row, self.owner, self.objects[pk])
             pages[pk].append(row)
@@ -162,6 +183,7 @@ class PairsOf:
     """A source that is the pairs of one viewer or movie, in the order of first views."""
 
     order = BY_ID
+    condition = Q()
 
     def __init__(self, parent: Model) -> None:
         self.parent = parent
@@ -169,11 +191,34 @@ class PairsOf:
 
     def read(self, window: Window) -> Sequence[Model]:
         """Read the window for every object of the batch, once."""
-        return self.batch.page(window)[self.parent.pk]
+        return self.batch.page(window, self.condition)[self.parent.pk]
 
     def count(self) -> int | None:
         """Count for every object of the batch, once."""
-        return self.batch.counts[self.parent.pk] if self.batch.counts is not None else None
+        counts = self.batch.count(self.order, self.condition)
+        return counts[self.parent.pk] if counts is not None else None
+
+
+class ContinueWatching(PairsOf):
+    """A source that is the pairs of one viewer that can be resumed, those watched last first."""
+
+    order = WATCHED_LAST
+
+    def __init__(self, parent: CustomUser) -> None:
+        super().__init__(parent)
+        self.condition = resumable()
+
+
+def resumable() -> Q:
+    """Return the condition that a pair is begun and not finished.
+
+    Finished is what ends within the last FINISHED_PERCENT of the movie's duration, or its last FINISHED_SECONDS,
+    whichever is less; while the duration is unknown, nothing is.
+    """
+    duration = F("movie__duration_seconds")
+    margin = Least(duration * settings.FINISHED_PERCENT / 100.0, Value(float(settings.FINISHED_SECONDS)))
+    unfinished = Q(movie__duration_seconds=None) | Q(resume_moment__lt=duration - margin)
+    return Q(resume_moment__gte=settings.RESUME_AFTER_SECONDS) & unfinished
 
 
 def _unless_too_many(count: int) -> int | None:
@@ -200,14 +245,14 @@ def _mark(objects: Sequence[Model]) -> None:
 def page_of_each(owner: Owner, pks: Iterable[int], page: Page) -> list[WatchTime]:
     """Return the pairs of a page of each owner, with the viewer or movie that is not the owner, in no order."""
     other: Owner = "movie" if owner == "user" else "user"
-    columns = ("user_id", "movie_id", "last_moment", "total", *(f"{other}__{column}" for column in COLUMNS[other]))
+    columns = (*PAIR_COLUMNS, *(f"{other}__{column}" for column in COLUMNS[other]))
     found = WatchTime.objects.filter(pk__in=list(_pks_of_each(owner, pks, page)))
     return list(found.select_related(other).only(*columns))
 
 
-def count_of_each(owner: Owner, pks: Sequence[int], limit: int) -> dict[int, int]:
-    """Return how many pairs each owner has, counting no further than `limit` of all together."""
-    rows = WatchTime.objects.filter(**{f"{owner}__in": pks}).values(f"{owner}_id")[:limit]
+def count_of_each(owner: Owner, pks: Sequence[int], pairs: QuerySet[WatchTime], limit: int) -> dict[int, int]:
+    """Return how many of the pairs each owner has, counting no further than `limit` of all together."""
+    rows = pairs.filter(**{f"{owner}__in": pks}).values(f"{owner}_id")[:limit]
     part, params = rows.query.sql_with_params()
     with read_connection().cursor() as cursor:
         # The limit is within, so that a movie that everybody watched costs no more than this.

@@ -19,6 +19,7 @@ MAX_SECONDS = 2**63 - 1  # what a signed 64-bit column holds
 MAX_MOMENT = 86_400  # a movie's last possible moment: one day, in seconds
 MAX_USERNAME_LENGTH = 100
 MAX_SLUG_LENGTH = 50
+MAX_TITLE_LENGTH = 200
 BLOCK_SECONDS = 128  # the seconds of a movie in one row of MovieBlock
 QUARTER_SECONDS = 900  # every time zone's days begin on a quarter of an hour of UTC
 DAY_SECONDS = 86_400
@@ -91,7 +92,7 @@ class CustomUser(FoldedTotal):
 class Movie(FoldedTotal):
     """A movie, known by its slug. One first seen in an event has neither title nor duration yet."""
 
-    title = models.CharField(max_length=200, blank=True, default="", db_default="")
+    title = models.CharField(max_length=MAX_TITLE_LENGTH, blank=True, default="", db_default="")
     slug = models.SlugField(max_length=MAX_SLUG_LENGTH, unique=True)
     duration_seconds = models.IntegerField(null=True, blank=True, help_text="How long the movie is, in seconds.")
     total_watch_time = models.BigIntegerField(
@@ -158,6 +159,12 @@ class WatchTime(models.Model):
     def stretches(self) -> list[Stretch]:
         """The coverage: sorted, disjoint stretches `[start, end)` that do not touch each other."""
         return stretches(decode_coverage(bytes(self.coverage)))
+
+    @property
+    def completion(self) -> float | None:
+        """The share of the movie that was watched at least once, at most 1; None while its duration is unknown."""
+        duration = self.movie.duration_seconds
+        return min(self.unique_seconds / duration, 1.0) if duration else None
 
 
 class Event(models.Model):

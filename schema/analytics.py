@@ -1,0 +1,108 @@
+"""What can be read beyond totals: coverage, retention, and watch time over time."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Annotated
+
+import strawberry
+
+from schema.context import Info
+from schema.errors import BadUserInput
+from schema.scalars import Seconds, read_time
+from watchtime.intervals import Interval, InvalidWindow, intervals
+from watchtime.series import Watched
+
+DEFAULT_BINS, MAX_BINS = 100, 1_000
+DEFAULT_TOP, MAX_TOP = 10, 100
+ROWS_OF_A_WINDOW = 300  # that topMovies counts as beside its movies: it adds up the days of every movie
+
+strawberry.enum(Interval, description="How long each interval of a series is.")
+
+From = Annotated[datetime, strawberry.argument(name="from", description="Where the window begins: this moment counts.")]
+To = Annotated[datetime, strawberry.argument(description="Where the window ends: this moment does not count any more.")]
+By = Annotated[
+    Interval,
+    strawberry.argument(
+        description="How long each interval is. Days, weeks (from Monday) and months are those of timeZone."
+    ),
+]
+TimeZone = Annotated[
+    str,
+    strawberry.argument(description="A time zone of the IANA database, such as `Europe/Berlin` or `Asia/Kathmandu`."),
+]
+Bins = Annotated[
+    int | None, strawberry.argument(description=f"Into how many parts to divide the movie, 1 to {MAX_BINS:,}.")
+]
+First = Annotated[int | None, strawberry.argument(description=f"How many movies to return, at most {MAX_TOP}.")]
+
+
+@strawberry.type(description="A part of a movie: the seconds from `start` on and before `end`.")
+class Stretch:
+    """Seconds into the movie."""
+
+    start: int = strawberry.field(description="The first second.")
+    end: int = strawberry.field(description="The second after the last.")
+
+
+@strawberry.type(description="A part of a movie, with how often and by how many viewers its seconds were watched.")
+class RetentionPoint:
+    """Means over the seconds of the part."""
+
+    start: float = strawberry.field(description="Where the part begins, in seconds into the movie.")
+    end: float = strawberry.field(description="Where the part ends, in seconds into the movie.")
+    views: float = strawberry.field(description="How often a second was watched, in the mean; a replay counts again.")
+    viewers: float = strawberry.field(description="How many different viewers watched a second, in the mean.")
+
+
+@strawberry.type(description="An interval of a window, with what was watched in it.")
+class WatchTimePoint:
+    """An event counts in the interval that holds its `occurredAt`."""
+
+    start: datetime = strawberry.field(
+        description="When the interval begins, in UTC. The first may begin before the window; only the window counts."
+    )
+    total_watch_time: Seconds = strawberry.field(description="How long was watched.")
+    events: int = strawberry.field(description="How many events were counted.")
+
+
+def points(
+    info: Info,
+    read: Callable[[Sequence[datetime]], Sequence[Watched]],
+    start: datetime,
+    end: datetime,
+    interval: Interval,
+    time_zone: str,
+) -> list[WatchTimePoint]:
+    """Return a point for each interval of the window, of what `read` returns between its bounds.
+
+    Raises BadUserInput for a wrong time, an unknown time zone, a window that ends before it begins, and for too many
+    intervals; TooLarge when those of all series of the request are too many.
+    """
+    window = window_of(start, end)
+    try:
+        found = intervals(*window, interval, time_zone)
+    except InvalidWindow as error:
+        raise BadUserInput(str(error)) from None
+    info.context.use("ROWS", len(found.starts))
+    watched = read(found.bounds) if found.starts else []
+    return [
+        WatchTimePoint(start=begin, total_watch_time=Seconds(seconds), events=events)
+        for begin, (seconds, events) in zip(found.starts, watched, strict=True)
+    ]
+
+
+def window_of(start: datetime, end: datetime) -> tuple[datetime, datetime]:
+    """Return both ends of a window in UTC. Raises BadUserInput for a wrong time, and when it ends before it begins."""
+    window = read_time(start, "from"), read_time(end, "to")
+    if window[1] < window[0]:
+        raise BadUserInput("to lies before from.")
+    return window
+
+
+def within(value: int | None, default: int, lowest: int, highest: int, argument: str) -> int:
+    """Return a number that a client gave, else the default. Raises BadUserInput unless it lies within these."""
+    if value is None:
+        return default
+    if not lowest <= value <= highest:
+        raise BadUserInput(f"{argument} must be {lowest:,} to {highest:,}.")
+    return value

@@ -1,0 +1,160 @@
+"""Watch time over time: of a movie, of a viewer, and the movies that were watched most in a window.
+
+A movie's days and quarters of an hour are kept by the fold, so whole ones are one row each. Only what is left at the
+ends of a window that begins or ends within a quarter is read from the ledger.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+from django.db import connection
+
+from watchtime.models import DAY_SECONDS, EPOCH, QUARTER_SECONDS, CustomUser, Event, Movie, MovieDay, MovieQuarter
+from watchtime.rows import execute
+
+QUARTER = timedelta(seconds=QUARTER_SECONDS)
+QUARTERS_A_DAY = DAY_SECONDS // QUARTER_SECONDS
+
+
+class Watched(NamedTuple):
+    """Seconds watched, and the number of events that told of them."""
+
+    seconds: int
+    events: int
+
+
+class Span(NamedTuple):
+    """A part of interval number `interval`, from `start` on and before `end`: moments, or numbers of periods."""
+
+    interval: int
+    start: Any
+    end: Any
+
+
+class Spans(NamedTuple):
+    """Intervals taken apart: whole days of UTC, whole quarters of an hour, and what is shorter."""
+
+    days: list[Span]
+    quarters: list[Span]
+    moments: list[Span]
+
+
+def movie_series(movie: Movie, bounds: Sequence[datetime]) -> list[Watched]:
+    """Return what was watched of a movie in each interval, from one bound on and before the next."""
+    spans = _take_apart(bounds)
+    parts = [
+        *_sums_of_periods(MovieDay, movie.pk, spans.days),
+        *_sums_of_periods(MovieQuarter, movie.pk, spans.quarters),
+        *_sums_of_events("movie_id", movie.pk, spans.moments),
+    ]
+    return _added_up(parts, len(bounds) - 1)
+
+
+def viewer_series(viewer: CustomUser, bounds: Sequence[datetime]) -> list[Watched]:
+    """Return what a viewer watched in each interval, from one bound on and before the next.
+
+    Reads the viewer's events of these intervals.
+    """
+    spans = [Span(number, start, end) for number, (start, end) in enumerate(pairwise(bounds))]
+    return _added_up(_sums_of_events("user_id", viewer.pk, spans), len(bounds) - 1)
+
+
+def top_movies(start: datetime, end: datetime, limit: int) -> list[tuple[Movie, int]]:
+    """Return the movies most watched from `start` on and before `end` with their seconds, the most watched first."""
+    if end <= start:
+        return []
+    spans = _take_apart([start, end])
+    parts = [
+        *_parts("SELECT movie_id, seconds FROM watchtime_movieday WHERE period >= %s AND period < %s", spans.days),
+        *_parts(
+            "SELECT movie_id, seconds FROM watchtime_moviequarter WHERE period >= %s AND period < %s", spans.quarters
+        ),
+        *_parts(
+            "SELECT movie_id, at - start AS seconds FROM watchtime_event WHERE occurred_at >= %s AND occurred_at < %s",
+            spans.moments,
+        ),
+    ]
+    statement = f"""
+        SELECT movie_id, SUM(seconds) FROM ({" UNION ALL ".join(sql for sql, _ in parts)}) AS part
+        GROUP BY movie_id HAVING SUM(seconds) > 0 ORDER BY SUM(seconds) DESC, movie_id DESC LIMIT %s
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [*(bound for _, bounds in parts for bound in bounds), limit])
+        sums = dict(cursor.fetchall())
+    movies = Movie.objects.in_bulk(sums)
+    return [(movies[pk], int(seconds)) for pk, seconds in sums.items() if pk in movies]
+
+
+def _parts(sql: str, spans: Sequence[Span]) -> Iterator[tuple[str, list[Any]]]:
+    """Yield the statement for each span, with the values of its bounds."""
+    adapt = connection.ops.adapt_datetimefield_value
+    for span in spans:
+        yield sql, [adapt(bound) if isinstance(bound, datetime) else bound for bound in span[1:]]
+
+
+def _take_apart(bounds: Sequence[datetime]) -> Spans:
+    """Return the whole days of UTC and the whole quarters between two bounds each, and what is left of time."""
+    spans = Spans([], [], [])
+    for interval, (start, end) in enumerate(pairwise(bounds)):
+        first, last = -((EPOCH - start) // QUARTER), (end - EPOCH) // QUARTER  # the whole quarters: up, and down
+        if first > last:
+            spans.moments.append(Span(interval, start, end))
+            continue
+        _append(spans.moments, Span(interval, start, EPOCH + first * QUARTER))
+        _append(spans.moments, Span(interval, EPOCH + last * QUARTER, end))
+        first_day, last_day = -(-first // QUARTERS_A_DAY), last // QUARTERS_A_DAY
+        if first_day >= last_day:
+            _append(spans.quarters, Span(interval, first, last))
+            continue
+        _append(spans.quarters, Span(interval, first, first_day * QUARTERS_A_DAY))
+        spans.days.append(Span(interval, first_day, last_day))
+        _append(spans.quarters, Span(interval, last_day * QUARTERS_A_DAY, last))
+    return spans
+
+
+def _append(spans: list[Span], span: Span) -> None:
+    if span.start < span.end:
+        spans.append(span)
+
+
+def _sums_of_periods(
+    model: type[MovieDay | MovieQuarter], movie_id: int, spans: Sequence[Span]
+) -> list[tuple[int, int, int]]:
+    """Return the number of the interval, the seconds and the events of each span."""
+    stored = f"FROM {model._meta.db_table} WHERE movie_id = span.movie_id AND period >= first AND period < past"
+    return _sums(
+        "SELECT seconds AS interval, movie_id, period AS first, events AS past FROM {rows}",
+        f"(SELECT SUM(seconds) {stored}), (SELECT SUM(events) {stored})",
+        model,
+        ["seconds", "movie_id", "period", "events"],
+        [(span.interval, movie_id, span.start, span.end) for span in spans],
+    )
+
+
+def _sums_of_events(owner: str, pk: int, spans: Sequence[Span]) -> list[tuple[int, int, int]]:
+    """Return the same of the ledger; `owner` is the column that has to be `pk`."""
+    ledger = f"FROM watchtime_event WHERE {owner} = span.{owner} AND occurred_at >= first AND occurred_at < past"
+    return _sums(
+        f"SELECT id AS interval, {owner}, occurred_at AS first, received_at AS past FROM {{rows}}",
+        f"(SELECT SUM(at - start) {ledger}), (SELECT COUNT(*) {ledger})",
+        Event,
+        ["id", owner, "occurred_at", "received_at"],
+        [(span.interval, pk, span.start, span.end) for span in spans],
+    )
+
+
+def _sums(
+    spans: str, sums: str, model: type[Event | MovieDay | MovieQuarter], columns: Sequence[str], rows: Sequence[Any]
+) -> list[tuple[int, int, int]]:
+    # Subqueries, because each is a search of an index; for a join, a database may read all rows for all spans.
+    found = execute(f"SELECT interval, {sums} FROM ({spans}) AS span", model, columns, rows)
+    return [(interval, int(seconds or 0), int(events or 0)) for interval, seconds, events in found]
+
+
+def _added_up(parts: Sequence[tuple[int, int, int]], count: int) -> list[Watched]:
+    sums = [(0, 0)] * count
+    for interval, seconds, events in parts:
+        sums[interval] = sums[interval][0] + seconds, sums[interval][1] + events
+    return [Watched(*each) for each in sums]
