@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Annotated
+from enum import Enum
+from typing import Annotated, cast
 
 import strawberry
 
@@ -16,12 +17,21 @@ DEFAULT_BINS, MAX_BINS = 100, 1_000
 DEFAULT_TOP, MAX_TOP = 10, 100
 ROWS_OF_A_WINDOW = 300  # that topMovies counts as beside its movies: it adds up the days of every movie
 
-strawberry.enum(Interval, description="How long each interval of a series is.")
+
+@strawberry.enum(name="Interval", description="How long each interval of a series is.")
+class IntervalOption(Enum):
+    """The intervals, as clients name them."""
+
+    HOUR = strawberry.enum_value(Interval.HOUR, description="An hour of the clock in timeZone.")
+    DAY = strawberry.enum_value(Interval.DAY, description="A day of timeZone, from midnight on.")
+    WEEK = strawberry.enum_value(Interval.WEEK, description="A week of timeZone, from Monday on.")
+    MONTH = strawberry.enum_value(Interval.MONTH, description="A month of timeZone, from the first on.")
+
 
 From = Annotated[datetime, strawberry.argument(name="from", description="Where the window begins: this moment counts.")]
 To = Annotated[datetime, strawberry.argument(description="Where the window ends: this moment does not count any more.")]
 By = Annotated[
-    Interval,
+    IntervalOption,
     strawberry.argument(
         description="How long each interval is. Days, weeks (from Monday) and months are those of timeZone."
     ),
@@ -70,7 +80,7 @@ def points(
     read: Callable[[Sequence[datetime]], Sequence[Watched]],
     start: datetime,
     end: datetime,
-    interval: Interval,
+    interval: IntervalOption,
     time_zone: str,
 ) -> list[WatchTimePoint]:
     """Return a point for each interval of the window, of what `read` returns between its bounds.
@@ -80,7 +90,7 @@ def points(
     """
     window = window_of(start, end)
     try:
-        found = intervals(*window, interval, time_zone)
+        found = intervals(*window, cast("Interval", interval.value), time_zone)
     except InvalidWindow as error:
         raise BadUserInput(str(error)) from None
     info.context.use("ROWS", len(found.starts))

@@ -18,6 +18,7 @@ from schema.analytics import (
     Bins,
     By,
     From,
+    IntervalOption,
     RetentionPoint,
     Stretch,
     TimeZone,
@@ -31,7 +32,6 @@ from schema.context import Info
 from schema.permissions import Permission, anyone, visible
 from schema.scalars import Seconds
 from watchtime import lists, models, series
-from watchtime.intervals import Interval
 from watchtime.lists import ContinueWatching, PairsOf, Rows
 from watchtime.retention import retention
 
@@ -115,7 +115,7 @@ class User(Row):
 
     @strawberry.field(description="How long this viewer watched in each interval of a window, at most 1,000 of them.")
     def watch_time_series(
-        self, info: Info, start: From, to: To, interval: By = Interval.DAY, time_zone: TimeZone = "UTC"
+        self, info: Info, start: From, to: To, interval: By = IntervalOption.DAY, time_zone: TimeZone = "UTC"
     ) -> list[WatchTimePoint]:
         """Return a point for each interval. Raises BadUserInput for a window that cannot be meant."""
         read = partial(series.viewer_series, cast("models.CustomUser", self))
@@ -163,7 +163,7 @@ class Movie(Row):
         description="How long this movie was watched in each interval of a window, at most 1,000 of them."
     )
     def watch_time_series(
-        self, info: Info, start: From, to: To, interval: By = Interval.DAY, time_zone: TimeZone = "UTC"
+        self, info: Info, start: From, to: To, interval: By = IntervalOption.DAY, time_zone: TimeZone = "UTC"
     ) -> list[WatchTimePoint]:
         """Return a point for each interval. Raises BadUserInput for a window that cannot be meant."""
         return points(info, partial(series.movie_series, cast("models.Movie", self)), start, to, interval, time_zone)

@@ -19,10 +19,10 @@ class InvalidWindow(ValueError):
 class Interval(Enum):
     """How long an interval is."""
 
-    HOUR = "an hour"
-    DAY = "a day of the time zone"
-    WEEK = "a week of the time zone, from Monday on"
-    MONTH = "a month of the time zone"
+    HOUR = "HOUR"
+    DAY = "DAY"
+    WEEK = "WEEK"
+    MONTH = "MONTH"
 
 
 class Intervals(NamedTuple):
@@ -50,12 +50,12 @@ def intervals(start: datetime, end: datetime, interval: Interval, time_zone: str
     starts: list[datetime] = []
     try:
         for begin, following in pairwise(_starts(start, interval, zone)):
+            if len(starts) == MAX_INTERVALS:
+                raise InvalidWindow(f"The window has more than {MAX_INTERVALS:,} intervals.")
             if following > start:
                 starts.append(begin)
             if following >= end:
                 break
-            if len(starts) > MAX_INTERVALS:
-                raise InvalidWindow(f"The window has more than {MAX_INTERVALS:,} intervals.")
     except OverflowError:
         raise InvalidWindow("The window lies too close to the first or the last year of the calendar.") from None
     return Intervals(starts, [start, *starts[1:], end])

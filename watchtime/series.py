@@ -11,7 +11,18 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 
-from watchtime.models import DAY_SECONDS, EPOCH, QUARTER_SECONDS, CustomUser, Event, Movie, MovieDay, MovieQuarter
+from watchtime.models import (
+    DAY_SECONDS,
+    EPOCH,
+    QUARTER_SECONDS,
+    CustomUser,
+    Event,
+    Movie,
+    MovieDay,
+    MovieQuarter,
+    PrunedQuarter,
+)
+from watchtime.replica import read_connection
 from watchtime.rows import execute
 
 QUARTER = timedelta(seconds=QUARTER_SECONDS)
@@ -45,8 +56,8 @@ def movie_series(movie: Movie, bounds: Sequence[datetime]) -> list[Watched]:
     """Return what was watched of a movie in each interval, from one bound on and before the next."""
     spans = _take_apart(bounds)
     parts = [
-        *_sums_of_periods(MovieDay, movie.pk, spans.days),
-        *_sums_of_periods(MovieQuarter, movie.pk, spans.quarters),
+        *_sums_of_periods(MovieDay, "movie_id", movie.pk, spans.days),
+        *_sums_of_periods(MovieQuarter, "movie_id", movie.pk, spans.quarters),
         *_sums_of_events("movie_id", movie.pk, spans.moments),
     ]
     return _added_up(parts, len(bounds) - 1)
@@ -55,10 +66,20 @@ def movie_series(movie: Movie, bounds: Sequence[datetime]) -> list[Watched]:
 def viewer_series(viewer: CustomUser, bounds: Sequence[datetime]) -> list[Watched]:
     """Return what a viewer watched in each interval, from one bound on and before the next.
 
-    Reads the viewer's events of these intervals.
+    Reads the viewer's events of these intervals. A quarter of an hour that was pruned counts where it begins.
     """
     spans = [Span(number, start, end) for number, (start, end) in enumerate(pairwise(bounds))]
-    return _added_up(_sums_of_events("user_id", viewer.pk, spans), len(bounds) - 1)
+    quarters = [Span(number, _quarters_until(start), _quarters_until(end)) for number, start, end in spans]
+    parts = [
+        *_sums_of_events("user_id", viewer.pk, spans),
+        *_sums_of_periods(PrunedQuarter, "user_id", viewer.pk, quarters),
+    ]
+    return _added_up(parts, len(bounds) - 1)
+
+
+def _quarters_until(time: datetime) -> int:
+    """Return how many quarters of an hour after 1970 began before a time."""
+    return -((EPOCH - time) // QUARTER)
 
 
 def top_movies(start: datetime, end: datetime, limit: int) -> list[tuple[Movie, int]]:
@@ -80,7 +101,7 @@ def top_movies(start: datetime, end: datetime, limit: int) -> list[tuple[Movie, 
         SELECT movie_id, SUM(seconds) FROM ({" UNION ALL ".join(sql for sql, _ in parts)}) AS part
         GROUP BY movie_id HAVING SUM(seconds) > 0 ORDER BY SUM(seconds) DESC, movie_id DESC LIMIT %s
     """
-    with connection.cursor() as cursor:
+    with read_connection().cursor() as cursor:
         cursor.execute(statement, [*(bound for _, bounds in parts for bound in bounds), limit])
         sums = dict(cursor.fetchall())
     movies = Movie.objects.in_bulk(sums)
@@ -98,7 +119,7 @@ def _take_apart(bounds: Sequence[datetime]) -> Spans:
     """Return the whole days of UTC and the whole quarters between two bounds each, and what is left of time."""
     spans = Spans([], [], [])
     for interval, (start, end) in enumerate(pairwise(bounds)):
-        first, last = -((EPOCH - start) // QUARTER), (end - EPOCH) // QUARTER  # the whole quarters: up, and down
+        first, last = _quarters_until(start), (end - EPOCH) // QUARTER
         if first > last:
             spans.moments.append(Span(interval, start, end))
             continue
@@ -120,21 +141,21 @@ def _append(spans: list[Span], span: Span) -> None:
 
 
 def _sums_of_periods(
-    model: type[MovieDay | MovieQuarter], movie_id: int, spans: Sequence[Span]
+    model: type[MovieDay | MovieQuarter | PrunedQuarter], owner: str, pk: int, spans: Sequence[Span]
 ) -> list[tuple[int, int, int]]:
-    """Return the number of the interval, the seconds and the events of each span."""
-    stored = f"FROM {model._meta.db_table} WHERE movie_id = span.movie_id AND period >= first AND period < past"
+    """Return the number of the interval, the seconds and the events of each span; the column `owner` must be `pk`."""
+    stored = f"FROM {model._meta.db_table} WHERE {owner} = span.{owner} AND period >= first AND period < past"
     return _sums(
-        "SELECT seconds AS interval, movie_id, period AS first, events AS past FROM {rows}",
+        f"SELECT seconds AS interval, {owner}, period AS first, events AS past FROM {{rows}}",
         f"(SELECT SUM(seconds) {stored}), (SELECT SUM(events) {stored})",
         model,
-        ["seconds", "movie_id", "period", "events"],
-        [(span.interval, movie_id, span.start, span.end) for span in spans],
+        ["seconds", owner, "period", "events"],
+        [(span.interval, pk, span.start, span.end) for span in spans],
     )
 
 
 def _sums_of_events(owner: str, pk: int, spans: Sequence[Span]) -> list[tuple[int, int, int]]:
-    """Return the same of the ledger; `owner` is the column that has to be `pk`."""
+    """Return the same of the ledger."""
     ledger = f"FROM watchtime_event WHERE {owner} = span.{owner} AND occurred_at >= first AND occurred_at < past"
     return _sums(
         f"SELECT id AS interval, {owner}, occurred_at AS first, received_at AS past FROM {{rows}}",
@@ -146,7 +167,11 @@ def _sums_of_events(owner: str, pk: int, spans: Sequence[Span]) -> list[tuple[in
 
 
 def _sums(
-    spans: str, sums: str, model: type[Event | MovieDay | MovieQuarter], columns: Sequence[str], rows: Sequence[Any]
+    spans: str,
+    sums: str,
+    model: type[Event | MovieDay | MovieQuarter | PrunedQuarter],
+    columns: Sequence[str],
+    rows: Sequence[Any],
 ) -> list[tuple[int, int, int]]:
     # Subqueries, because each is a search of an index; for a join, a database may read all rows for all spans.
     found = execute(f"SELECT interval, {sums} FROM ({spans}) AS span", model, columns, rows)

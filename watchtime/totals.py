@@ -15,15 +15,15 @@ from watchtime.keyset import is_storable
 from watchtime.models import CustomUser, Movie, WatchTime
 from watchtime.replica import read_connection
 
-# The columns in the order of the model's fields, as `from_db` wants them.
+# The columns in the order of the model's fields, as `from_db` wants them; the others are read when asked for.
 _VIEWER = ("id", "username", "total_watch_time")
 _MOVIE = ("id", "title", "slug", "duration_seconds", "total_watch_time")
-_PAIR = ("id", "user_id", "movie_id", "last_moment", "total", "unique_seconds", "resume_moment", "watched_at")
+_PAIR = ("id", "user_id", "movie_id", "last_moment", "total", "unique_seconds", "resume_moment")
 
 VIEWER = "SELECT id, username, total_watch_time FROM watchtime_customuser WHERE username = %s"
 MOVIE = "SELECT id, title, slug, duration_seconds, total_watch_time FROM watchtime_movie movie WHERE "
 PAIR = """
-    SELECT pair.id, user_id, movie_id, last_moment, total, unique_seconds, resume_moment, watched_at,
+    SELECT pair.id, user_id, movie_id, last_moment, total, unique_seconds, resume_moment,
            viewer.id, username, viewer.total_watch_time,
            movie.id, title, slug, duration_seconds, movie.total_watch_time
     FROM watchtime_watchtime pair
@@ -51,9 +51,9 @@ def user_movie_total(username: str, *, movie_pk: int | None = None, movie_slug: 
     row = _one(PAIR + condition, username, key)
     if row is None:
         return None
-    pair = WatchTime.from_db(DEFAULT_DB_ALIAS, _PAIR, row[:8])
-    _relate(pair, "user", partial(CustomUser.from_db, DEFAULT_DB_ALIAS, _VIEWER, row[8:11]))
-    _relate(pair, "movie", partial(Movie.from_db, DEFAULT_DB_ALIAS, _MOVIE, row[11:]))
+    pair = WatchTime.from_db(DEFAULT_DB_ALIAS, _PAIR, row[:7])
+    _relate(pair, "user", partial(CustomUser.from_db, DEFAULT_DB_ALIAS, _VIEWER, row[7:10]))
+    _relate(pair, "movie", partial(Movie.from_db, DEFAULT_DB_ALIAS, _MOVIE, row[10:]))
     return pair
 
 
