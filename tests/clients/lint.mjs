@@ -14,7 +14,12 @@ const ofSchema = {
   // What is no object of its own has no id to be cached by.
   "@graphql-eslint/strict-id-in-types": [
     "error",
-    { exceptions: { types: ["PageInfo", "UserError"], suffixes: ["Connection", "Edge", "Payload"] } },
+    {
+      exceptions: {
+        types: ["MovieWatchTime", "PageInfo", "Stretch", "UserError"],
+        suffixes: ["Connection", "Edge", "Payload", "Point"],
+      },
+    },
   ],
   // A batch's ids and the errors of an input come whole: they are as many as the client sent.
   "@graphql-eslint/relay-edge-types": [
