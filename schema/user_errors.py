@@ -26,7 +26,6 @@ class UserErrorCode(Enum):
     )
     NOT_FOUND = strawberry.enum_value("NOT_FOUND", description="There is nothing of this name.")
     INVALID_UUID = strawberry.enum_value("INVALID_UUID", description="It is no UUID.")
-    NOT_FOUND = strawberry.enum_value("NOT_FOUND", description="There is nothing of this name.")
     FORBIDDEN = strawberry.enum_value("FORBIDDEN", description="The caller may not publish for this viewer.")
 
 
