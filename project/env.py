@@ -91,6 +91,12 @@ class Reader:
         self._hide(value)
         return value
 
+    def secrets_of(self, name: str) -> list[str]:
+        """Return a list of secrets that is written with commas."""
+        listed = self.words(name, [])
+        self._hide(*listed)
+        return listed
+
     def database_url(self, name: str, default: str) -> dict[str, Any]:
         """Return Django's settings for the database that a URL names: a file of SQLite, or PostgreSQL."""
         url = self.text(name, default)

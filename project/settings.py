@@ -25,6 +25,8 @@ env.require(
     'python -c "import secrets; print(secrets.token_urlsafe(50))" prints (or DEBUG=true, for development)',
 )
 
+SECRET_KEY_FALLBACKS = env.secrets_of("SECRET_KEY_FALLBACKS")
+
 HOST = env.text("HOST", "127.0.0.1", matching=r"[A-Za-z0-9.:_-]+", described="an address or a host name")
 PORT = env.integer("PORT", 8000, 1, 65_535)
 WEB_WORKERS = env.integer("WEB_WORKERS", min(os.cpu_count() or 1, 4), 1, 256)

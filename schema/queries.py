@@ -151,6 +151,15 @@ class Query:
         ]
 
     @strawberry.field(
+        description="The viewer who asks; null when the caller is no viewer, or has no events yet.",
+        extensions=[Permission(anyone)],
+    )
+    def me(self, info: Info) -> User | None:
+        """Return the viewer of a token with the scope `viewer`."""
+        username = info.context.caller.viewer
+        return cast("User | None", totals.user_total(username)) if username is not None else None
+
+    @strawberry.field(
         description="Any object by its global id; null when there is none.", extensions=[Permission(anyone)]
     )
     def node(

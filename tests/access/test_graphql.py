@@ -165,6 +165,13 @@ class TestReads:
             )
             assert answer["data"]["node"]
 
+    def test_me(self, client: Client, account: Login) -> None:
+        account(OWN, "read_totals")
+        query = "{ me { username totalWatchTime } }"
+        assert ask(client, query, bearer("viewer", OWN))["data"]["me"] == {"username": OWN, "totalWatchTime": 60}
+        for headers in (bearer("viewer", UNKNOWN), bearer("totals:read", OWN), basic(OWN), {}):
+            assert ask(client, query, headers)["data"]["me"] is None
+
     def test_forbidden_is_like_unknown(self, client: Client) -> None:
         """The same answer, byte for byte, by the same number of statements."""
         for headers in ({}, bearer("viewer", OWN), bearer("events:publish"), bearer("")):
