@@ -74,6 +74,7 @@ def fold(events: Sequence[WatchEvent], sent: Sequence[float | None] | None = Non
 
 
 def _fold(events: Sequence[WatchEvent], sent: Sequence[float | None]) -> Folded:
+    _plan_by_keys()
     users = _keys(CustomUser, "username", {event.user for event in events}, CAME_BACK, ANY_ERASURE)
     movies = _keys(Movie, "slug", {event.slug for event in events})
     erased = erased_positions(events, sent, users.ids, users.marked)
@@ -86,6 +87,18 @@ def _fold(events: Sequence[WatchEvent], sent: Sequence[float | None]) -> Folded:
     conflicts = () if len(new) == len(entries) else _conflicts(entries, new)
     conflicting = tuple(positions[at] for at in conflicts)
     return Folded(len(new), len(entries) - len(new) - len(conflicts), conflicting, len(erased))
+
+
+def _plan_by_keys() -> None:
+    """Have PostgreSQL find the rows of a batch by their keys, until the transaction ends.
+
+    Until a table is large it would rather read all of it and join by a hash.
+    """
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)"
+            )
 
 
 def _conflicts(entries: Sequence[Entry], new: Mapping[Key, Entry]) -> tuple[int, ...]:
