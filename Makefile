@@ -80,4 +80,4 @@ frontend/.assets: frontend/package.json frontend/package-lock.json frontend/copy
 	else echo "No npm, or it failed: GraphiQL will load its scripts from the internet."; fi
 
 clean:
-	rm -rf $(VENV) staticfiles schema/static/explorer/vendor frontend/node_modules frontend/.assets
+	rm -rf $(VENV) staticfiles schema/static/*/vendor frontend/node_modules frontend/.assets

@@ -10,12 +10,16 @@ import strawberry
 from schema.context import Info
 from schema.errors import BadUserInput
 from schema.scalars import Seconds, read_time
-from watchtime.intervals import Interval, InvalidWindow, intervals
+from watchtime.intervals import Interval, InvalidWindow, intervals, zone_of
+from watchtime.live import live
 from watchtime.series import Watched
 
 DEFAULT_BINS, MAX_BINS = 100, 1_000
 DEFAULT_TOP, MAX_TOP = 10, 100
+DEFAULT_SHARES, MAX_SHARES = 10, 100
 ROWS_OF_A_WINDOW = 300  # that topMovies counts as beside its movies: it adds up the days of every movie
+ROWS_OF_A_SEARCH = 300  # it looks at 10,000 movies and as many viewers
+ROWS_OF_COMPLETIONS = 300  # they count up to 50,000 viewers
 
 
 @strawberry.enum(name="Interval", description="How long each interval of a series is.")
@@ -43,7 +47,10 @@ TimeZone = Annotated[
 Bins = Annotated[
     int | None, strawberry.argument(description=f"Into how many parts to divide the movie, 1 to {MAX_BINS:,}.")
 ]
-First = Annotated[int | None, strawberry.argument(description=f"How many movies to return, at most {MAX_TOP}.")]
+Shares = Annotated[
+    int | None, strawberry.argument(description=f"Into how many equal shares to divide the movie, 1 to {MAX_SHARES}.")
+]
+First = Annotated[int | None, strawberry.argument(description=f"How many to return, at most {MAX_TOP}.")]
 
 
 @strawberry.type(description="A part of a movie: the seconds from `start` on and before `end`.")
@@ -73,6 +80,42 @@ class WatchTimePoint:
     )
     total_watch_time: Seconds = strawberry.field(description="How long was watched.")
     events: int = strawberry.field(description="How many events were counted.")
+
+
+@strawberry.type(description="The viewers who watched a certain share of a movie.")
+class CompletionBin:
+    """Shares from 0 to 1."""
+
+    start: float = strawberry.field(description="The least share of the movie that they watched, 0 to 1.")
+    end: float = strawberry.field(description="The share that they watched less of; the last bin has those of 1, too.")
+    viewers: int = strawberry.field(description="How many they are.")
+
+
+@strawberry.type(description="What happens now, not more than a second old.")
+class Live:
+    """Numbers for a page that asks every second."""
+
+    events_per_second: float = strawberry.field(
+        description="How many events were counted in a second, in the mean of the last five."
+    )
+    watch_time_today: Seconds = strawberry.field(description="How long was watched today, by all viewers.")
+    viewers_now: int = strawberry.field(description="How many viewers watched something within the last minute.")
+    messages_waiting: int | None = strawberry.field(
+        description="How many messages wait to be counted, each of one event or more; null while the broker does not "
+        "tell."
+    )
+    dead_letters: int | None = strawberry.field(
+        description="How many messages are kept that could not be counted; null while the broker does not tell."
+    )
+
+    @classmethod
+    def of(cls, time_zone: str) -> "Live":
+        """Return the numbers; today is that of the time zone. Raises BadUserInput for an unknown one."""
+        try:
+            now = live(zone_of(time_zone))
+        except InvalidWindow as error:
+            raise BadUserInput(str(error)) from None
+        return cls(**{**now._asdict(), "watch_time_today": Seconds(now.watch_time_today)})
 
 
 def points(

@@ -72,8 +72,8 @@ def _source(asset: Asset, local: bool) -> dict[str, str]:
 @cache
 def _installed() -> bool:
     """Tell whether every file is where static files are served from."""
-    return all(_is_served(asset.local_name) for asset in (*STYLES, *SCRIPTS))
+    return all(is_served(asset.local_name) for asset in (*STYLES, *SCRIPTS))
 
 
-def _is_served(name: str) -> bool:
+def is_served(name: str) -> bool:
     return staticfiles_storage.exists(name) or (settings.DEBUG and finders.find(name) is not None)

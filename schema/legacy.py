@@ -22,6 +22,7 @@ from ninja.params.functions import Query
 from pydantic import BeforeValidator
 
 from schema import auth
+from schema.dashboard import for_browsers
 from schema.legacy_schemas import (
     EventPage,
     EventSerializer,
@@ -380,7 +381,8 @@ def _urls() -> tuple[list[Any], str, str]:
     patterns, app_name, namespace = api.urls
     slashless = []
     for pattern in patterns:
-        pattern.callback = view = _answering_every_method(cast(AnyView, pattern.callback))
+        view = _answering_every_method(cast(AnyView, pattern.callback))
+        pattern.callback = view = view if str(pattern.pattern) else for_browsers(view)
         slashless.append(path(str(pattern.pattern).removesuffix("/"), view))
     return [*patterns, *slashless], app_name, namespace
 

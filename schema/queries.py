@@ -1,6 +1,5 @@
 """The reads of the graph."""
 
-import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Annotated, Any, cast
@@ -9,7 +8,24 @@ import strawberry
 from django.db.models import QuerySet
 from strawberry import UNSET, relay
 
-from schema.analytics import DEFAULT_TOP, MAX_TOP, ROWS_OF_A_WINDOW, First, From, To, window_of, within
+from schema.analytics import (
+    DEFAULT_TOP,
+    MAX_TOP,
+    ROWS_OF_A_SEARCH,
+    ROWS_OF_A_WINDOW,
+    By,
+    First,
+    From,
+    IntervalOption,
+    Live,
+    TimeZone,
+    To,
+    WatchTimePoint,
+    points,
+    window_of,
+    within,
+)
+from schema.arguments import NO_ROW, exactly_one, given, primary_key, time_of
 from schema.connections import Connection, connection
 from schema.context import Info
 from schema.errors import BadUserInput
@@ -23,16 +39,14 @@ from schema.permissions import (
     reads_viewers,
     visible,
 )
-from schema.scalars import Seconds, read_time
+from schema.scalars import Seconds
 from schema.types import Event, Movie, MovieOrder, MovieWatchTime, User, UserOrder, WatchTime
-from watchtime import lists, models, series, totals
+from watchtime import lists, models, search, series, totals
 from watchtime.history import ledger_filter
 from watchtime.keyset import Order
 from watchtime.lists import COLUMNS, Ledger, Rows
 
 LONGEST_ID = 100
-NO_ROW = -1
-_PK = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
 # The rows of each type, and where they have the name of the viewer whom they tell of.
 _NODES: Mapping[str, tuple[QuerySet[Any], str | None]] = {
     "User": (models.CustomUser.objects.all(), "username"),
@@ -44,6 +58,7 @@ _NODES: Mapping[str, tuple[QuerySet[Any], str | None]] = {
 Username = Annotated[str, strawberry.argument(description="The viewer's name.")]
 MoviePk = Annotated[strawberry.ID | None, strawberry.argument(description="The movie's primary key.")]
 MovieSlug = Annotated[str | None, strawberry.argument(description="The movie's slug.")]
+Text = Annotated[str, strawberry.argument(description="A part of the name; upper and lower case are the same.")]
 
 
 @strawberry.type(description="What can be read.")
@@ -67,8 +82,8 @@ class Query:
 
         Raises BadUserInput unless exactly one is given.
         """
-        given_pk, given_slug = _exactly_one(pk=pk, slug=slug)
-        return cast("Movie | None", totals.movie_total(pk=_primary_key(given_pk), slug=given_slug))
+        given_pk, given_slug = exactly_one(pk=pk, slug=slug)
+        return cast("Movie | None", totals.movie_total(pk=primary_key(given_pk), slug=given_slug))
 
     @strawberry.field(
         description="What a viewer watched of a movie; null when nothing, or unknown. Give moviePk or movieSlug.",
@@ -81,8 +96,8 @@ class Query:
 
         Raises BadUserInput unless exactly one is given.
         """
-        pk, slug = _exactly_one(moviePk=movie_pk, movieSlug=movie_slug)
-        return cast("WatchTime | None", totals.user_movie_total(username, movie_pk=_primary_key(pk), movie_slug=slug))
+        pk, slug = exactly_one(moviePk=movie_pk, movieSlug=movie_slug)
+        return cast("WatchTime | None", totals.user_movie_total(username, movie_pk=primary_key(pk), movie_slug=slug))
 
     @connection(
         Connection[User],
@@ -130,8 +145,8 @@ class Query:
         ] = UNSET,
     ) -> Iterable[Event]:
         """Return the ledger, or a part of it."""
-        since, until = _time(occurred_from, "occurredFrom"), _time(occurred_before, "occurredBefore")
-        selection = ledger_filter(username=_given(username), slug=_given(slug), since=since, until=until)
+        since, until = time_of(occurred_from, "occurredFrom"), time_of(occurred_before, "occurredBefore")
+        selection = ledger_filter(username=given(username), slug=given(slug), since=since, until=until)
         return cast("Iterable[Event]", Ledger(selection))
 
     @strawberry.field(
@@ -160,6 +175,47 @@ class Query:
         return cast("User | None", totals.user_total(username)) if username is not None else None
 
     @strawberry.field(
+        description="How long was watched in each interval of a window, of all movies; at most 1,000 intervals.",
+        extensions=[PlainListPermission(reads_movies)],
+    )
+    def watch_time_series(
+        self, info: Info, start: From, to: To, interval: By = IntervalOption.DAY, time_zone: TimeZone = "UTC"
+    ) -> list[WatchTimePoint]:
+        """Return a point for each interval. Raises BadUserInput for a window that cannot be meant."""
+        info.context.use("ROWS", ROWS_OF_A_WINDOW)
+        return points(info, series.whole_series, start, to, interval, time_zone)
+
+    @strawberry.field(
+        description="What happens now. It costs little: a process reads it once for all who ask.",
+        extensions=[Permission(reads_viewers)],
+    )
+    def live(self, time_zone: TimeZone = "UTC") -> Live | None:
+        """Return the numbers; today is that of the time zone. Raises BadUserInput for an unknown one."""
+        return Live.of(time_zone)
+
+    @strawberry.field(
+        description="Movies whose title or slug has a text in it, the most watched first, among the 10,000 most "
+        "watched. The movie whose slug is the text is always found.",
+        extensions=[PlainListPermission(reads_movies)],
+    )
+    def search_movies(self, info: Info, text: Text, first: First = DEFAULT_TOP) -> list[Movie]:
+        """Return the movies. Raises BadUserInput for too many, TooLarge for too many searches in the request."""
+        info.context.use("ROWS", ROWS_OF_A_SEARCH)
+        limit = within(first, DEFAULT_TOP, 0, MAX_TOP, "first")
+        return cast("list[Movie]", list(search.movies(text)[:limit]))
+
+    @strawberry.field(
+        description="Viewers whose name has a text in it, those who watched most first, among the 10,000 who watched "
+        "most. The viewer whose name is the text is always found.",
+        extensions=[Permission(anyone)],
+    )
+    def search_viewers(self, info: Info, text: Text, first: First = DEFAULT_TOP) -> list[User]:
+        """Return those that the caller may read. Raises BadUserInput for too many, TooLarge for too many searches."""
+        info.context.use("ROWS", ROWS_OF_A_SEARCH)
+        limit = within(first, DEFAULT_TOP, 0, MAX_TOP, "first")
+        return cast("list[User]", list(visible(info.context.caller, search.viewers(text), "username")[:limit]))
+
+    @strawberry.field(
         description="Any object by its global id; null when there is none.", extensions=[Permission(anyone)]
     )
     def node(
@@ -176,26 +232,6 @@ class Query:
         return cast("relay.Node | None", visible(info.context.caller, rows.filter(pk=pk), username).first())
 
 
-def _given(value: Any) -> Any:
-    """Return the value of an argument; None when it was left out."""
-    return None if value is UNSET else value
-
-
-def _exactly_one(**arguments: str | None) -> list[str | None]:
-    """Return the values of the arguments. Raises BadUserInput unless one of them is given and no other."""
-    values = [_given(value) for value in arguments.values()]
-    if sum(value is not None for value in values) != 1:
-        raise BadUserInput(f"Give exactly one of {' and '.join(arguments)}.")
-    return values
-
-
-def _primary_key(text: str | None) -> int | None:
-    """Return the number in a text; that of no row for a text that is none."""
-    if text is None:
-        return None
-    return int(text) if _PK.fullmatch(text) and int(text) <= models.MAX_SECONDS else NO_ROW
-
-
 def _global_id(text: str) -> tuple[str, int]:
     try:
         if len(text) > LONGEST_ID:
@@ -203,11 +239,7 @@ def _global_id(text: str) -> tuple[str, int]:
         global_id = relay.GlobalID.from_id(text)
     except ValueError:
         raise BadUserInput("id is not a global id.") from None
-    pk = _primary_key(global_id.node_id)
+    pk = primary_key(global_id.node_id)
     if global_id.type_name not in _NODES or pk is None or pk == NO_ROW or str(global_id) != text:
         raise BadUserInput("id is not a global id.")
     return global_id.type_name, pk
-
-
-def _time(value: object, argument: str) -> datetime | None:
-    return None if _given(value) is None else read_time(value, argument)

@@ -14,12 +14,17 @@ from strawberry_django.fields.field import StrawberryDjangoField
 
 from schema.analytics import (
     DEFAULT_BINS,
+    DEFAULT_SHARES,
     MAX_BINS,
+    MAX_SHARES,
+    ROWS_OF_COMPLETIONS,
     Bins,
     By,
+    CompletionBin,
     From,
     IntervalOption,
     RetentionPoint,
+    Shares,
     Stretch,
     TimeZone,
     To,
@@ -32,6 +37,7 @@ from schema.context import Info
 from schema.permissions import Permission, anyone, visible
 from schema.scalars import Seconds
 from watchtime import lists, models, series
+from watchtime.completion import completions
 from watchtime.lists import ContinueWatching, PairsOf, Rows
 from watchtime.retention import retention
 
@@ -167,6 +173,17 @@ class Movie(Row):
     ) -> list[WatchTimePoint]:
         """Return a point for each interval. Raises BadUserInput for a window that cannot be meant."""
         return points(info, partial(series.movie_series, cast("models.Movie", self)), start, to, interval, time_zone)
+
+    @strawberry.field(
+        name="completions",
+        description="How many viewers watched which share of the movie, of the 50,000 who began last. Empty while "
+        "durationSeconds is unknown.",
+    )
+    def completion_distribution(self, info: Info, bins: Shares = DEFAULT_SHARES) -> list[CompletionBin]:
+        """Return the shares. Raises BadUserInput for too many, TooLarge for too many such fields in the request."""
+        info.context.use("ROWS", ROWS_OF_COMPLETIONS)
+        found = completions(cast("models.Movie", self), within(bins, DEFAULT_SHARES, 1, MAX_SHARES, "bins"))
+        return cast("list[CompletionBin]", found)
 
 
 @strawberry_django.type(models.WatchTime, description="What one viewer watched of one movie.")

@@ -67,7 +67,7 @@ class WatchTimeView(GraphQLView[Context, None]):
 
     def should_render_graphql_ide(self, request: Any) -> bool:
         """Say whether a browser only looks."""
-        return request.method == "GET" and not _ASKS.intersection(self.request.GET) and _prefers_html(self.request)
+        return request.method == "GET" and not _ASKS.intersection(self.request.GET) and prefers_html(self.request)
 
     def render_graphql_ide(self, request: HttpRequest) -> HttpResponse:
         """Return the explorer's page."""
@@ -143,7 +143,7 @@ def _media_type(request: HttpRequest) -> str:
     return preferred.partition(";")[0] if preferred else JSON
 
 
-def _prefers_html(request: HttpRequest) -> bool:
+def prefers_html(request: HttpRequest) -> bool:
     if "text/html" not in request.META.get("HTTP_ACCEPT", ""):
         return False
     return _preferred(request, ["text/html", JSON, GRAPHQL_JSON]) == "text/html"

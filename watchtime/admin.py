@@ -5,6 +5,7 @@ lists, and searches by what an index finds, but for the beginning of a name.
 """
 
 from typing import Any, ClassVar, cast
+from urllib.parse import quote, urlencode
 from uuid import UUID
 
 from django.contrib import admin
@@ -13,8 +14,11 @@ from django.contrib.auth.models import Group, User
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
+from django.forms import BaseModelFormSet
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils.functional import cached_property
+from django.utils.html import format_html
 
 from watchtime.models import CustomUser, Event, Movie, WatchTime
 
@@ -100,9 +104,27 @@ class NamedAdmin(LargeTableAdmin):
     """A viewer or a movie. Its name stays what the events call it, and one with events stays."""
 
     name: str
+    page: str  # of the dashboard
+    shown_there: str
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
-        return ["total_watch_time", *([self.name] if obj else [])]
+        return ["total_watch_time", "dashboard", "events", *([self.name] if obj else [])]
+
+    @admin.display(description="On the dashboard")
+    def dashboard(self, row: Any) -> str:
+        """Return a link to the row's page of the dashboard."""
+        if row.pk is None:
+            return "-"
+        page = self.page.format(quote(getattr(row, self.name), safe=""))
+        return format_html('<a href="{}">{}</a>', page, self.shown_there)
+
+    @admin.display(description="Events")
+    def events(self, row: Any) -> str:
+        """Return a link to the row's events."""
+        if row.pk is None:
+            return "-"
+        events = f"{reverse('admin:watchtime_event_changelist')}?{urlencode({'q': getattr(row, self.name)})}"
+        return format_html('<a href="{}">Events</a>', events)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         # The page that asks for confirmation would list every event of it.
@@ -114,20 +136,37 @@ class CustomUserAdmin(NamedAdmin):
     """Viewers. The accounts of people who work here are Django's own users."""
 
     name = "username"
-    fields = ("username", "total_watch_time")
-    list_display = ("username", "total_watch_time")
+    page, shown_there = "/#/viewer/{}", "What was watched"
+    fields = ("username", "total_watch_time", "events", "dashboard")
+    list_display = ("username", "total_watch_time", "events", "dashboard")
     sortable_by = ("username", "total_watch_time")
     search_fields = ("username__startswith",)
     search_help_text = "The beginning of a username"
 
 
+class ChangedRows(BaseModelFormSet):  # type: ignore[type-arg]
+    """The rows of an editable list. Those that nobody changed are not validated: that takes statements for each."""
+
+    def add_fields(self, form: Any, index: int | None) -> None:
+        """Add the fields that every row has."""
+        super().add_fields(form, index)
+        form.empty_permitted = True
+
+
 @admin.register(Movie)
 class MovieAdmin(NamedAdmin):
-    """Movies: the titles are given here."""
+    """Movies: titles and durations are given here, many at once in the list."""
 
     name = "slug"
-    fields = ("title", "slug", "duration_seconds", "total_watch_time")
-    list_display = ("slug", "title", "total_watch_time")
+    page, shown_there = "/#/movie/{}", "Curve"
+    fields = ("title", "slug", "duration_seconds", "total_watch_time", "events", "dashboard")
+    list_display = ("slug", "title", "duration_seconds", "total_watch_time", "events", "dashboard")
+    list_editable = ("title", "duration_seconds")
+
+    def get_changelist_formset(self, request: HttpRequest, **options: Any) -> Any:
+        """Return the class of the list's form."""
+        return super().get_changelist_formset(request, formset=ChangedRows, **options)
+
     sortable_by = ("slug", "total_watch_time")
     search_fields = ("slug__startswith",)
     search_help_text = "The beginning of a slug"

@@ -42,6 +42,7 @@ class Check(Generic[T]):
         self._lock = threading.Lock()
         self._began = 0.0
         self._answer: Future[Outcome[T]] | None = None
+        self._last: Outcome[T] | None = None
 
     def begin(self) -> None:
         """Ask, unless there is an answer that is fresh, or a question that is open."""
@@ -63,6 +64,11 @@ class Check(Generic[T]):
             seconds = time.monotonic() - self._began
             return Outcome(None, f"no answer within {seconds:.1f} s", seconds)
 
+    def latest(self) -> T | None:
+        """Ask, and return what the last question found without waiting; None when it found nothing, or is the first."""
+        self.begin()
+        return self._last.value if self._last else None
+
     def _run(self, answer: "Future[Outcome[T]]") -> None:
         value, problem = None, None
         try:
@@ -71,7 +77,8 @@ class Check(Generic[T]):
             problem = (str(error).strip().partition("\n")[0] or type(error).__name__)[:MAX_ERROR]
         finally:
             connections.close_all()  # those of this thread
-        answer.set_result(Outcome(value, problem, time.monotonic() - self._began))
+        self._last = Outcome(value, problem, time.monotonic() - self._began)
+        answer.set_result(self._last)
 
 
 def _database() -> None:

@@ -46,7 +46,7 @@ def intervals(start: datetime, end: datetime, interval: Interval, time_zone: str
         raise InvalidWindow("to lies before from.")
     if start == end:
         return Intervals([], [])
-    zone = _zone(time_zone)
+    zone = zone_of(time_zone)
     starts: list[datetime] = []
     try:
         for begin, following in pairwise(_starts(start, interval, zone)):
@@ -61,7 +61,8 @@ def intervals(start: datetime, end: datetime, interval: Interval, time_zone: str
     return Intervals(starts, [start, *starts[1:], end])
 
 
-def _zone(name: str) -> ZoneInfo:
+def zone_of(name: str) -> ZoneInfo:
+    """Return a time zone of the IANA database. Raises InvalidWindow when there is none of this name."""
     if name not in _zone_names():
         raise InvalidWindow("timeZone is not a time zone of the IANA database, such as Europe/Berlin.")
     return ZoneInfo(name)

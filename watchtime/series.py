@@ -63,6 +63,20 @@ def movie_series(movie: Movie, bounds: Sequence[datetime]) -> list[Watched]:
     return _added_up(parts, len(bounds) - 1)
 
 
+def whole_series(bounds: Sequence[datetime]) -> list[Watched]:
+    """Return what was watched of all movies in each interval, from one bound on and before the next.
+
+    Reads a row for each movie and day, and for each movie and quarter of an hour where a day of UTC is not whole.
+    """
+    spans = _take_apart(bounds)
+    parts = [
+        *_sums_of_periods(MovieDay, "movie_id", None, spans.days),
+        *_sums_of_periods(MovieQuarter, "movie_id", None, spans.quarters),
+        *_sums_of_events("movie_id", None, spans.moments),
+    ]
+    return _added_up(parts, len(bounds) - 1)
+
+
 def viewer_series(viewer: CustomUser, bounds: Sequence[datetime]) -> list[Watched]:
     """Return what a viewer watched in each interval, from one bound on and before the next.
 
@@ -141,29 +155,36 @@ def _append(spans: list[Span], span: Span) -> None:
 
 
 def _sums_of_periods(
-    model: type[MovieDay | MovieQuarter | PrunedQuarter], owner: str, pk: int, spans: Sequence[Span]
+    model: type[MovieDay | MovieQuarter | PrunedQuarter], owner: str, pk: int | None, spans: Sequence[Span]
 ) -> list[tuple[int, int, int]]:
-    """Return the number of the interval, the seconds and the events of each span; the column `owner` must be `pk`."""
-    stored = f"FROM {model._meta.db_table} WHERE {owner} = span.{owner} AND period >= first AND period < past"
+    """Return the number of the interval, the seconds and the events of each span.
+
+    The column `owner` must be `pk`; for None, all rows count.
+    """
+    stored = f"FROM {model._meta.db_table} WHERE {_owned(owner, pk)}period >= first AND period < past"
     return _sums(
         f"SELECT seconds AS interval, {owner}, period AS first, events AS past FROM {{rows}}",
         f"(SELECT SUM(seconds) {stored}), (SELECT SUM(events) {stored})",
         model,
         ["seconds", owner, "period", "events"],
-        [(span.interval, pk, span.start, span.end) for span in spans],
+        [(span.interval, pk or 0, span.start, span.end) for span in spans],
     )
 
 
-def _sums_of_events(owner: str, pk: int, spans: Sequence[Span]) -> list[tuple[int, int, int]]:
+def _sums_of_events(owner: str, pk: int | None, spans: Sequence[Span]) -> list[tuple[int, int, int]]:
     """Return the same of the ledger."""
-    ledger = f"FROM watchtime_event WHERE {owner} = span.{owner} AND occurred_at >= first AND occurred_at < past"
+    ledger = f"FROM watchtime_event WHERE {_owned(owner, pk)}occurred_at >= first AND occurred_at < past"
     return _sums(
         f"SELECT id AS interval, {owner}, occurred_at AS first, received_at AS past FROM {{rows}}",
         f"(SELECT SUM(at - start) {ledger}), (SELECT COUNT(*) {ledger})",
         Event,
         ["id", owner, "occurred_at", "received_at"],
-        [(span.interval, pk, span.start, span.end) for span in spans],
+        [(span.interval, pk or 0, span.start, span.end) for span in spans],
     )
+
+
+def _owned(owner: str, pk: int | None) -> str:
+    return "" if pk is None else f"{owner} = span.{owner} AND "
 
 
 def _sums(

@@ -28,6 +28,7 @@ OTHERS: dict[str, str | None] = {
     "interval": "DAY",
     "timeZone": '"UTC"',
     "bins": "4",
+    "text": '"a"',
 }
 
 

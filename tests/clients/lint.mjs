@@ -16,7 +16,7 @@ const ofSchema = {
     "error",
     {
       exceptions: {
-        types: ["MovieWatchTime", "PageInfo", "Stretch", "UserError"],
+        types: ["CompletionBin", "Live", "MovieWatchTime", "PageInfo", "Stretch", "UserError"],
         suffixes: ["Connection", "Edge", "Payload", "Point"],
       },
     },

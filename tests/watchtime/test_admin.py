@@ -155,6 +155,30 @@ class TestMovies:
         movie.refresh_from_db()
         assert (movie.title, movie.slug, movie.total_watch_time) == ("Heat", "movie-29", 5)
 
+    def test_titles_and_durations_in_the_list(self, admin_client, rows):
+        listed = results(admin_client.get(url(Movie, "changelist")))
+        edited = edit(listed, [("Heat", 10_200)])
+        with CaptureQueriesContext(connection) as queries:
+            assert admin_client.post(url(Movie, "changelist"), edited).status_code == 302
+        first, second = (Movie.objects.get(pk=movie.pk) for movie in listed[:2])
+        assert (first.title, first.duration_seconds, first.total_watch_time) == ("Heat", 10_200, 5)
+        assert (second.title, second.duration_seconds) == ("", None)
+        assert len(queries) <= 20
+
+    @pytest.mark.parametrize("duration", ["0", "-1", "86401", "long"])
+    def test_a_duration_that_cannot_be(self, admin_client, rows, duration):
+        listed = results(admin_client.get(url(Movie, "changelist")))
+        response = admin_client.post(url(Movie, "changelist"), edit(listed, [("Heat", duration)]))
+        assert response.status_code == 200
+        assert b"errornote" in response.content
+        assert Movie.objects.get(pk=listed[0].pk).duration_seconds is None
+
+    @pytest.mark.parametrize("page", ["changelist", "change"])
+    def test_links_to_the_curve_and_the_events(self, admin_client, rows, page):
+        content = admin_client.get(url(Movie, page, *([rows[Movie].pk] if page == "change" else []))).content.decode()
+        assert '<a href="/#/movie/movie-29">Curve</a>' in content
+        assert '<a href="/admin/watchtime/event/?q=movie-29">Events</a>' in content
+
     def test_add(self, admin_client):
         admin_client.post(url(Movie, "add"), {"title": "Heat", "slug": "heat", "total_watch_time": 9})
         assert Movie.objects.get().total_watch_time == 0
@@ -167,7 +191,31 @@ class TestMovies:
         assert not Movie.objects.filter(slug="unseen").exists()
 
 
+def edit(movies, values):
+    """Return the form of the list with these titles and durations for the first movies."""
+    form = {"form-TOTAL_FORMS": len(movies), "form-INITIAL_FORMS": len(movies), "_save": "Save"}
+    for number, movie in enumerate(movies):
+        title, duration = values[number] if number < len(values) else (movie.title, movie.duration_seconds or "")
+        form |= {
+            f"form-{number}-id": movie.pk,
+            f"form-{number}-title": title,
+            f"form-{number}-duration_seconds": duration,
+        }
+    return form
+
+
 class TestViewers:
+    @pytest.mark.parametrize("page", ["changelist", "change"])
+    def test_links_to_the_events_and_the_dashboard(self, admin_client, page):
+        viewer = CustomUser.objects.create(username="anna+b@demo")
+        content = admin_client.get(url(CustomUser, page, *([viewer.pk] if page == "change" else []))).content.decode()
+        assert '<a href="/#/viewer/anna%2Bb%40demo">What was watched</a>' in content
+        assert '<a href="/admin/watchtime/event/?q=anna%2Bb%40demo">Events</a>' in content
+
+    def test_the_link_finds_the_events(self, admin_client, rows):
+        found = results(admin_client.get("/admin/watchtime/event/?q=viewer-29"))
+        assert found == [rows[Event]]
+
     def test_add(self, admin_client):
         assert admin_client.post(url(CustomUser, "add"), {"username": "bob"}).status_code == 302
         assert CustomUser.objects.get(username="bob").total_watch_time == 0

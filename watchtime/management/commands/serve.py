@@ -32,6 +32,7 @@ HANDOVER = 10.0  # seconds from the start of a worker to the end of the one that
 CHECK_INTERVAL = 0.1  # seconds
 BANNER = """Listening on {base} ({workers} x {threads} threads)
 
+  Dashboard {base}/
   GraphiQL  {base}/graphql/
   REST      {base}/swagger/
   Admin     {base}/admin/

@@ -1,0 +1,115 @@
+"""What happens now, for pages that ask every second: each number is read once for all who ask a process for it."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Generic, NamedTuple, TypeVar
+from zoneinfo import ZoneInfo
+
+from django.db.models import Count, Min, Q, Sum
+
+from watchtime.aggregates import period_of
+from watchtime.health import DEPTHS
+from watchtime.models import QUARTER_SECONDS, Event, MovieQuarter
+
+FRESH = 0.15  # seconds that a number is good for
+SHARE = 0.02  # of the time that reading a number may take: what takes longer to read is read less often
+RATE_WINDOW = timedelta(seconds=5)
+RATE_ROWS = (100, 1_000, 10_000)  # of the newest events, more of them where they are all within the window
+WATCHING = timedelta(seconds=60)  # since the last event of somebody who watches; players report every 30
+WATCHING_ROWS = 20_000
+LONGEST_DAY = timedelta(hours=27)  # of any time zone, and a bit
+
+T = TypeVar("T")
+
+
+class Live(NamedTuple):
+    """What happens now. The last two are None while the broker does not tell."""
+
+    events_per_second: float
+    watch_time_today: int
+    viewers_now: int
+    messages_waiting: int | None
+    dead_letters: int | None
+
+
+class Shared(Generic[T]):
+    """A value that is read again when it is old, by one thread; the others get the old one meanwhile."""
+
+    def __init__(self, read: Callable[[], T]) -> None:
+        self._read = read
+        self._lock = threading.Lock()
+        self._value: list[T] = []  # empty until it was read once
+        self._due = 0.0
+
+    def get(self) -> T:
+        """Return the value. Raises what reading it raises."""
+        if time.monotonic() >= self._due and self._lock.acquire(blocking=not self._value):
+            try:
+                if time.monotonic() >= self._due:
+                    self._refresh()
+            finally:
+                self._lock.release()
+        return self._value[0]
+
+    def _refresh(self) -> None:
+        began = time.monotonic()
+        self._value = [self._read()]
+        ended = time.monotonic()
+        self._due = ended + max(FRESH, (ended - began) / SHARE)
+
+
+def live(zone: ZoneInfo) -> Live:
+    """Return what happens now; today is that of the time zone. Raises DatabaseError."""
+    depths = DEPTHS.latest()
+    return Live(
+        events_per_second=RATE.get(),
+        watch_time_today=_since_midnight(QUARTERS.get(), zone),
+        viewers_now=VIEWERS.get(),
+        messages_waiting=depths.waiting if depths else None,
+        dead_letters=depths.dead if depths else None,
+    )
+
+
+def _rate() -> float:
+    """Return how many events were counted a second, in the mean of RATE_WINDOW; of less where those are very many."""
+    now = _now()
+    recent: dict[str, Any] = {}
+    for rows in RATE_ROWS:
+        within = Q(received_at__gt=now - RATE_WINDOW)
+        newest = Event.objects.order_by("-pk").only("received_at")[:rows]
+        recent = newest.aggregate(count=Count("pk", filter=within), since=Min("received_at", filter=within))
+        if recent["count"] < rows:
+            return float(recent["count"] / RATE_WINDOW.total_seconds())
+    return float(recent["count"] / max(0.001, (now - recent["since"]).total_seconds()))
+
+
+def _viewers() -> int:
+    """Return how many viewers watched something within the last minute, among the newest WATCHING_ROWS events."""
+    now = _now()
+    newest = Event.objects.filter(occurred_at__gt=now - WATCHING, occurred_at__lte=now).order_by("-occurred_at", "-pk")
+    return int(newest.only("user")[:WATCHING_ROWS].aggregate(viewers=Count("user", distinct=True))["viewers"])
+
+
+def _quarters() -> Mapping[int, int]:
+    """Return the seconds watched in each quarter of an hour that can be today, up to this one."""
+    now = _now()
+    last, first = period_of(now, QUARTER_SECONDS), period_of(now - LONGEST_DAY, QUARTER_SECONDS)
+    sums = MovieQuarter.objects.filter(period__range=(first, last)).order_by().values("period")
+    return dict(sums.annotate(sum=Sum("seconds")).values_list("period", "sum"))
+
+
+def _since_midnight(quarters: Mapping[int, int], zone: ZoneInfo) -> int:
+    midnight = _now().astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    first = period_of(midnight, QUARTER_SECONDS)
+    return sum(int(seconds) for period, seconds in quarters.items() if period >= first)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+RATE = Shared(_rate)
+VIEWERS = Shared(_viewers)
+QUARTERS = Shared(_quarters)
