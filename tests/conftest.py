@@ -20,14 +20,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if any(folder in item.path.parents for folder in SLOW):
             item.add_marker(pytest.mark.slow)
     if ON_POSTGRESQL:
-        left_out = [item for item in items if not uses_database(item)]
+        left_out = [item for item in items if not runs_on_postgresql(item)]
         config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if uses_database(item)]
+        items[:] = [item for item in items if runs_on_postgresql(item)]
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if ON_POSTGRESQL and uses_database(item):
         services.require(services.postgresql_answers(), f"PostgreSQL at {services.POSTGRESQL_URL}")
+
+
+def runs_on_postgresql(item: pytest.Item) -> bool:
+    return uses_database(item) and not item.get_closest_marker("sqlite")
 
 
 def uses_database(item: pytest.Item) -> bool:

@@ -17,7 +17,6 @@ from broker import BrokerUnavailable, open_broker
 from broker.database import DatabaseBroker
 from broker.group_commit import GroupCommit
 from broker.models import Message
-from tests.settings import ON_POSTGRESQL
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -60,7 +59,7 @@ def test_who_holds_a_batch_keeps_it() -> None:
         assert other.receive(1, 0.1) == []
 
 
-@pytest.mark.skipif(ON_POSTGRESQL, reason="the plan is SQLite's")
+@pytest.mark.sqlite
 def test_ready_and_leased_messages_have_an_index_each() -> None:
     def plan(messages: object) -> str:
         return str(messages.filter(queue="q").values("pk").explain())  # type: ignore[attr-defined]
@@ -108,7 +107,7 @@ def test_who_leads_after_waiting_has_only_the_rest_of_its_time() -> None:
     assert left[1] <= 9.75
 
 
-@pytest.mark.skipif(ON_POSTGRESQL, reason="the lock is SQLite's")
+@pytest.mark.sqlite
 def test_publishing_under_a_lock_takes_no_longer_than_its_timeout() -> None:
     """Whether a thread leads or comes second; the connection waits as before afterwards."""
     broker = DatabaseBroker("locked.events", publish_timeout=1.0)
