@@ -21,6 +21,7 @@ BENCHMARKS = (
     "embedded",
     "graphql",
     "costliest",
+    "access",
 )
 
 

@@ -15,8 +15,8 @@ from django.middleware.csrf import CsrfViewMiddleware
 
 from schema.addresses import client_address
 from schema.logins import TooManyLogins, check_password
-from watchtime.access import Caller, Kind, account_caller, anonymous
-from watchtime.quota import spend
+from watchtime.access import OPEN, Caller, Kind, account_caller, anonymous
+from watchtime.quota import close, closed, spend
 from watchtime.tokens import InvalidToken, verify
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
@@ -25,6 +25,7 @@ LONGEST_BASIC = 1_000  # characters of base64
 LONGEST_USERNAME = 150  # that an account can have
 JSON = "application/json"
 OWN = "same-origin"  # as Sec-Fetch-Site says it
+TOO_MUCH = "Too much was asked for in too short a time. Try again later."
 WINDOW = 10  # seconds; short, so that nobody can spend a minute's worth at once
 
 logger = logging.getLogger(__name__)
@@ -69,7 +70,13 @@ class ForeignSite(Forbidden):
 
 
 def caller(request: HttpRequest) -> Caller:
-    """Return who makes a request. Raises Refused."""
+    """Return who makes a request. Raises Refused, also for a caller who asked for too much."""
+    found = _caller(request)
+    _refuse_who_has_to_wait(request, found)
+    return found
+
+
+def _caller(request: HttpRequest) -> Caller:
     scheme, _, credentials = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
     if scheme.lower() == "bearer":
         return _by_token(request, credentials.strip())
@@ -173,12 +180,26 @@ def _origin(url: str) -> str:
 def charge(request: HttpRequest, caller: Caller, *, cost: int = 0, events: int = 0) -> None:
     """Count what a request costs, about in microseconds, and the events that it publishes.
 
-    Raises RateLimited when the caller, or the address of an anonymous one, had more in a minute than the settings say.
+    Raises RateLimited when the caller, or the address of an anonymous one, asks for more than the settings allow.
     """
-    whom = f"address {client_address(request)}" if caller.kind is Kind.ANONYMOUS else str(caller)
+    if caller is OPEN:
+        return
+    whom = _whom(request, caller)
     for name, amount, limit in (
         ("cost", cost, settings.RATE_LIMIT_COST),
         ("events", events, settings.RATE_LIMIT_EVENTS),
     ):
         if amount and (retry_after := spend(f"{name} {whom}", amount, limit * WINDOW // 60, WINDOW)):
-            raise RateLimited(f"Too much {name} in a minute. Try again later.", retry_after)
+            close(whom, WINDOW)
+            raise RateLimited(TOO_MUCH, retry_after)
+
+
+def _refuse_who_has_to_wait(request: HttpRequest, caller: Caller) -> None:
+    """Refuse who was told to come back later, before the body is read. Raises RateLimited."""
+    if caller is not OPEN and (retry_after := closed(_whom(request, caller), WINDOW)):
+        raise RateLimited(TOO_MUCH, retry_after)
+
+
+def _whom(request: HttpRequest, caller: Caller) -> str:
+    """Return whom to count a request for."""
+    return f"address {client_address(request)}" if caller.kind is Kind.ANONYMOUS else str(caller)

@@ -25,18 +25,19 @@ from django.dispatch import receiver
 from django.http import HttpRequest
 
 from schema.addresses import client_address
-from watchtime import quota
+from watchtime.quota import close, closed, spend
 
 ATTEMPTS_A_MINUTE = 30  # of one address, by any names
 AT_ONCE = 3  # attempts of all addresses in each process: one is hashed, the others wait
 REMEMBERED = 60  # seconds, for which right credentials need no new hash
+MINUTE = 60
 RETRY_AFTER = 5  # seconds, where too many log in at once
 
 logger = logging.getLogger(__name__)
 _admitted = threading.BoundedSemaphore(AT_ONCE)
 _hashing = threading.Lock()
 _key = secrets.token_bytes(32)
-_right: "TTLCache[bytes, bool]" = TTLCache(maxsize=1_000, ttl=REMEMBERED)
+_right: "TTLCache[bytes, str]" = TTLCache(maxsize=1_000, ttl=REMEMBERED)
 _right_lock = threading.Lock()
 
 
@@ -50,10 +51,9 @@ class TooManyLogins(Exception):
 
 def check_password(request: HttpRequest, username: str, password: str) -> Any | None:
     """Return the active account that has this password, None when none has. Raises TooManyLogins."""
-    known = get_user_model().objects.filter(username=username).first()
-    ticket = _ticket(username, password, known.password if known else "")
-    if known is not None and known.is_active and _was_right(ticket):
-        return known
+    ticket = hmac.digest(_key, f"{username}\0{password}".encode(), "sha256")
+    if (user := _account_of(ticket, username)) is not None:
+        return user
     with slot(request):
         user = authenticate(request, username=username, password=password)
     if getattr(request, "axes_locked_out", False):
@@ -62,8 +62,17 @@ def check_password(request: HttpRequest, username: str, password: str) -> Any | 
     if user is not None:
         reset(ip=client_address(request), username=username)
         with _right_lock:
-            _right[ticket] = True
+            _right[ticket] = user.password
     return user
+
+
+def _account_of(ticket: bytes, username: str) -> Any | None:
+    """Return the active account for credentials that were right a moment ago, and still are."""
+    with _right_lock:
+        stored = _right.get(ticket)
+    if stored is None:
+        return None
+    return get_user_model().objects.filter(username=username, password=stored, is_active=True).first()
 
 
 def forget() -> None:
@@ -72,22 +81,10 @@ def forget() -> None:
         _right.clear()
 
 
-def _ticket(username: str, password: str, stored: str) -> bytes:
-    """Return what right credentials are remembered by; it is worth nothing outside of this process."""
-    return hmac.digest(_key, "\0".join((username, password, stored)).encode(), "sha256")
-
-
-def _was_right(ticket: bytes) -> bool:
-    with _right_lock:
-        return ticket in _right
-
-
 @contextmanager
 def slot(request: HttpRequest) -> Iterator[None]:
-    """Let one attempt to log in pass. Raises TooManyLogins before anything is hashed."""
-    if retry_after := quota.spend(f"login {client_address(request)}", 1, ATTEMPTS_A_MINUTE, 60):
-        logger.warning("Attempts to log in from %s are refused: too many", client_address(request))
-        raise TooManyLogins(retry_after)
+    """Let one attempt to log in pass. Raises TooManyLogins before anything is hashed, or asked of the database."""
+    _refuse_who_tries_too_often(client_address(request))
     if not _admitted.acquire(blocking=False):
         logger.warning("An attempt to log in from %s is refused: too many at once", client_address(request))
         raise TooManyLogins(RETRY_AFTER)
@@ -96,6 +93,16 @@ def slot(request: HttpRequest) -> Iterator[None]:
             yield
     finally:
         _admitted.release()
+
+
+def _refuse_who_tries_too_often(address: str) -> None:
+    key = f"login {address}"
+    if retry_after := closed(key, MINUTE):
+        raise TooManyLogins(retry_after)
+    if retry_after := spend(key, 1, ATTEMPTS_A_MINUTE, MINUTE):
+        close(key, MINUTE)
+        logger.warning("Attempts to log in from %s are refused for %d seconds: too many", address, retry_after)
+        raise TooManyLogins(retry_after)
 
 
 class Lockout(AxesStandaloneBackend):  # type: ignore[misc]  # axes has no types

@@ -13,11 +13,29 @@ def spend(key: str, amount: int, limit: int, seconds: int) -> int | None:
     What is refused is not counted. Processes share the count where they share a cache.
     """
     now = time.time()
-    counter = f"quota:{hashlib.blake2b(key.encode(), digest_size=16).hexdigest()}:{now // seconds:.0f}"
+    counter = _counter(key, now, seconds)
     if _add(counter, amount, seconds) <= limit:
         return None
     _add(counter, -amount, seconds)
     return math.ceil(seconds - now % seconds)
+
+
+def close(key: str, seconds: int) -> None:
+    """Note that `key` was told to wait until these seconds are over."""
+    cache.set(_counter(f"closed {key}", time.time(), seconds), True, timeout=seconds)
+
+
+def closed(key: str, seconds: int) -> int | None:
+    """Return the seconds that `key` still has to wait; None where it was not told to."""
+    now = time.time()
+    if cache.get(_counter(f"closed {key}", now, seconds)) is None:
+        return None
+    return math.ceil(seconds - now % seconds)
+
+
+def _counter(key: str, now: float, seconds: int) -> str:
+    """Return the name of a counter, in which no personal data is."""
+    return f"quota:{hashlib.blake2b(key.encode(), digest_size=16).hexdigest()}:{now // seconds:.0f}"
 
 
 def _add(counter: str, amount: int, seconds: int) -> int:

@@ -342,7 +342,26 @@ class TestLimits:
         many = {"query": "{ " + " ".join(f"a{number}: {field}" for number in range(25)) + " }"}
         answer = client.post("/graphql/", many, content_type="application/json", headers=bearer("totals:read"))
         assert answer.status_code == 429
-        assert self.post(client, bearer("totals:read")).status_code == 200
+        assert self.post(client, bearer("totals:read", "another")).status_code == 200
+
+    def test_who_has_to_wait_is_refused_before_the_body_is_read(self, client: Client, settings: Settings) -> None:
+        settings.RATE_LIMIT_COST = 6 * 1_000
+        while self.post(client, bearer("totals:read")).status_code == 200:
+            pass
+        response = client.post(
+            "/graphql/", b"no JSON", content_type="application/json", headers=bearer("events:publish")
+        )
+        assert response.status_code == 429
+        assert int(response["Retry-After"]) >= 1
+
+    def test_anonymous_callers_count_by_address(self, client: Client, settings: Settings) -> None:
+        settings.RATE_LIMIT_COST = 6 * 1_000
+        while self.post(client, {}).status_code == 200:
+            pass
+        body = {"query": self.QUERY}
+        assert client.post("/graphql/", body, "application/json", REMOTE_ADDR="192.0.2.1").status_code == 200
+        settings.ALLOW_ANONYMOUS = True
+        assert {self.post(client, {}).status_code for _ in range(9)} == {200}, "nobody else is on this machine"
 
     def test_events(self, client: Client, settings: Settings, published: list[str]) -> None:
         settings.RATE_LIMIT_EVENTS = 6 * 10
