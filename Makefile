@@ -9,6 +9,9 @@ LINT_ENV := SECRET_KEY=lint-only-0123456789-abcdefghijklmnopqrstuvwxyz-012345678
 # More than the cores: tests of real processes wait more than they compute. A module's tests stay in one process.
 PYTEST := $(BIN)/pytest -n 3 --dist loadscope
 
+# The packages of the clients' tests.
+CLIENTS := tests/clients/node_modules/.package-lock.json
+
 .PHONY: run test check lint docs bench faults mutants clean audit
 
 run: $(VENV)/.run .env frontend/.assets
@@ -20,7 +23,7 @@ test: $(VENV)/.dev frontend/.assets
 	$(PYTEST) -m "not slow"
 
 # All that CI runs beside lint: the slow tests, the faults (which have the cores to themselves), and PostgreSQL.
-check: test
+check: test $(CLIENTS)
 	$(PYTEST) -m "slow and not faults"
 	$(BIN)/pytest -m faults
 	TEST_DATABASE=postgresql $(PYTEST)
@@ -78,6 +81,10 @@ $(VENV)/.dev: requirements-dev.txt requirements.txt constraints.txt | $(VENV)/bi
 frontend/.assets: frontend/package.json frontend/package-lock.json frontend/copy.js frontend/.npmrc
 	@if command -v npm >/dev/null && npm ci --prefix frontend --silent --no-audit --no-fund; then touch $@; \
 	else echo "No npm, or it failed: GraphiQL will load its scripts from the internet."; fi
+
+$(CLIENTS): tests/clients/package.json tests/clients/package-lock.json
+	@if command -v npm >/dev/null; then npm ci --prefix tests/clients --silent --no-audit --no-fund && touch $@; \
+	else echo "No npm: the tests of the clients are skipped."; fi
 
 clean:
 	rm -rf $(VENV) staticfiles schema/static/*/vendor frontend/node_modules frontend/.assets

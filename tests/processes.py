@@ -66,7 +66,7 @@ def serving(directory: Path, stderr: IO[str] | None = None) -> Iterator[str]:
     manage(env, "migrate")
     manage(env, "collectstatic", "--no-input")
     with running(env, "up", stderr=stderr):
-        wait_for(lambda: answers(port), 20, "the web server")
+        wait_for(lambda: answers(port), 60, "the web server")
         yield f"http://127.0.0.1:{port}"
 
 

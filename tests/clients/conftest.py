@@ -16,27 +16,15 @@ from tests import services
 HERE = Path(__file__).parent
 PACKAGES = HERE / "node_modules"
 SDL = services.ROOT / "schema" / "schema.graphql"
-INSTALL_TIMEOUT = 300
 Node = Callable[..., str]
 Total = Callable[[str], int]
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give whichever test has npm fetch its packages the time that this takes on an empty machine."""
-    for item in items:
-        if "node" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.timeout(INSTALL_TIMEOUT + 120))
 
 
 @pytest.fixture(scope="session")
 def node() -> Node:
     """Run one of the scripts here with its arguments; returns what it prints."""
-    program, npm = services.require_program("node"), services.require_program("npm")
-    installed, wanted = PACKAGES / ".package-lock.json", HERE / "package-lock.json"
-    if not installed.exists() or installed.stat().st_mtime < wanted.stat().st_mtime:
-        command = [npm, "ci", "--silent", "--no-audit", "--no-fund"]
-        install = subprocess.run(command, cwd=HERE, timeout=INSTALL_TIMEOUT)
-        services.require(install.returncode == 0, "what tests/clients/package.json names")
+    program = services.require_program("node")
+    services.require((PACKAGES / ".package-lock.json").exists(), "what `npm ci --prefix tests/clients` installs")
 
     def run(script: str, *arguments: str, cwd: Path = HERE) -> str:
         done = subprocess.run([program, script, *arguments], cwd=cwd, capture_output=True, text=True, timeout=100)
