@@ -22,6 +22,7 @@ BENCHMARKS = (
     "graphql",
     "costliest",
     "access",
+    "pages",
 )
 
 

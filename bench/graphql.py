@@ -56,23 +56,23 @@ CASES = {
 def run(scale: float, against: Path | None = None) -> list[Row]:
     """Measure each operation against a bare view on both databases, against the peer and the checkout on PostgreSQL."""
     rows = []
-    with embedded() as service, _filled(service), serving(service, **SAME) as server:
+    with embedded() as service, filled(service), serving(service, **SAME) as server:
         rows += [_beside(server, f"{name}: SQLite, embedded queue", case, scale) for name, case in CASES.items()]
     with ExitStack() as stack:
         service = stack.enter_context(on_servers())
-        stack.enter_context(_filled(service))
+        stack.enter_context(filled(service))
         server = stack.enter_context(serving(service, **SAME))
         rows += [_beside(server, f"{name}: PostgreSQL, RabbitMQ", case, scale) for name, case in CASES.items()]
         rows += [_peer(server, f"{name}: against the peer", case, scale) for name, case in CASES.items() if case.peer]
         if against:
             other = stack.enter_context(on_servers(against))
-            stack.enter_context(_filled(other))
+            stack.enter_context(filled(other))
             rows += _against(server, service, other, scale)
     return rows
 
 
 @contextmanager
-def _filled(service: Service) -> Iterator[None]:
+def filled(service: Service) -> Iterator[None]:
     """Make a total of each kind, and a hundred viewers with a hundred movies each."""
     module = "costliest" if (service.root / "bench" / "legs" / "costliest.py").exists() else "dearest"  # its old name
     with legs(service, "graphql:fill", f"{module}:fill") as (totals, crowd):

@@ -108,10 +108,10 @@ class NamedAdmin(LargeTableAdmin):
     shown_there: str
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
-        return ["total_watch_time", "dashboard", "events", *([self.name] if obj else [])]
+        return ["total_watch_time", "dashboard_link", "events_link", *([self.name] if obj else [])]
 
     @admin.display(description="On the dashboard")
-    def dashboard(self, row: Any) -> str:
+    def dashboard_link(self, row: Any) -> str:
         """Return a link to the row's page of the dashboard."""
         if row.pk is None:
             return "-"
@@ -119,7 +119,7 @@ class NamedAdmin(LargeTableAdmin):
         return format_html('<a href="{}">{}</a>', page, self.shown_there)
 
     @admin.display(description="Events")
-    def events(self, row: Any) -> str:
+    def events_link(self, row: Any) -> str:
         """Return a link to the row's events."""
         if row.pk is None:
             return "-"
@@ -137,8 +137,8 @@ class CustomUserAdmin(NamedAdmin):
 
     name = "username"
     page, shown_there = "/#/viewer/{}", "What was watched"
-    fields = ("username", "total_watch_time", "events", "dashboard")
-    list_display = ("username", "total_watch_time", "events", "dashboard")
+    fields = ("username", "total_watch_time", "events_link", "dashboard_link")
+    list_display = ("username", "total_watch_time", "events_link", "dashboard_link")
     sortable_by = ("username", "total_watch_time")
     search_fields = ("username__startswith",)
     search_help_text = "The beginning of a username"
@@ -159,8 +159,8 @@ class MovieAdmin(NamedAdmin):
 
     name = "slug"
     page, shown_there = "/#/movie/{}", "Curve"
-    fields = ("title", "slug", "duration_seconds", "total_watch_time", "events", "dashboard")
-    list_display = ("slug", "title", "duration_seconds", "total_watch_time", "events", "dashboard")
+    fields = ("title", "slug", "duration_seconds", "total_watch_time", "events_link", "dashboard_link")
+    list_display = ("slug", "title", "duration_seconds", "total_watch_time", "events_link", "dashboard_link")
     list_editable = ("title", "duration_seconds")
 
     def get_changelist_formset(self, request: HttpRequest, **options: Any) -> Any:

@@ -1,10 +1,8 @@
 """What happens now, for pages that ask every second: each number is read once for all who ask a process for it."""
 
-import threading
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from django.db.models import Count, Min, Q, Sum
@@ -12,16 +10,17 @@ from django.db.models import Count, Min, Q, Sum
 from watchtime.aggregates import period_of
 from watchtime.health import DEPTHS
 from watchtime.models import QUARTER_SECONDS, Event, MovieQuarter
+from watchtime.shared import Shared
 
-FRESH = 0.15  # seconds that a number is good for
-SHARE = 0.02  # of the time that reading a number may take: what takes longer to read is read less often
+FRESH = 0.15  # seconds that the number of events is good for, which says first that something happens
+FRESH_SUMS = 0.4  # seconds that the others are
 RATE_WINDOW = timedelta(seconds=5)
 RATE_ROWS = (100, 1_000, 10_000)  # of the newest events, more of them where they are all within the window
 WATCHING = timedelta(seconds=60)  # since the last event of somebody who watches; players report every 30
 WATCHING_ROWS = 20_000
-LONGEST_DAY = timedelta(hours=27)  # of any time zone, and a bit
-
-T = TypeVar("T")
+LONGEST_DAY = 27 * 4  # quarters of an hour, of any time zone, and some more
+RECENT = 2  # quarters that are read again and again; the earlier ones, which are many, less often
+FRESH_EARLIER = 5.0  # seconds
 
 
 class Live(NamedTuple):
@@ -34,38 +33,12 @@ class Live(NamedTuple):
     dead_letters: int | None
 
 
-class Shared(Generic[T]):
-    """A value that is read again when it is old, by one thread; the others get the old one meanwhile."""
-
-    def __init__(self, read: Callable[[], T]) -> None:
-        self._read = read
-        self._lock = threading.Lock()
-        self._value: list[T] = []  # empty until it was read once
-        self._due = 0.0
-
-    def get(self) -> T:
-        """Return the value. Raises what reading it raises."""
-        if time.monotonic() >= self._due and self._lock.acquire(blocking=not self._value):
-            try:
-                if time.monotonic() >= self._due:
-                    self._refresh()
-            finally:
-                self._lock.release()
-        return self._value[0]
-
-    def _refresh(self) -> None:
-        began = time.monotonic()
-        self._value = [self._read()]
-        ended = time.monotonic()
-        self._due = ended + max(FRESH, (ended - began) / SHARE)
-
-
 def live(zone: ZoneInfo) -> Live:
     """Return what happens now; today is that of the time zone. Raises DatabaseError."""
     depths = DEPTHS.latest()
     return Live(
         events_per_second=RATE.get(),
-        watch_time_today=_since_midnight(QUARTERS.get(), zone),
+        watch_time_today=_since_midnight({**EARLIER.get(), **RECENTLY.get()}, zone),
         viewers_now=VIEWERS.get(),
         messages_waiting=depths.waiting if depths else None,
         dead_letters=depths.dead if depths else None,
@@ -92,10 +65,19 @@ def _viewers() -> int:
     return int(newest.only("user")[:WATCHING_ROWS].aggregate(viewers=Count("user", distinct=True))["viewers"])
 
 
-def _quarters() -> Mapping[int, int]:
-    """Return the seconds watched in each quarter of an hour that can be today, up to this one."""
-    now = _now()
-    last, first = period_of(now, QUARTER_SECONDS), period_of(now - LONGEST_DAY, QUARTER_SECONDS)
+def _earlier() -> Mapping[int, int]:
+    """Return the seconds watched in each quarter of an hour that can be today, before the last ones."""
+    now = period_of(_now(), QUARTER_SECONDS)
+    return _quarters(now - LONGEST_DAY, now - RECENT)
+
+
+def _recent() -> Mapping[int, int]:
+    """Return the same of the last ones, in which most of what happens now is counted."""
+    now = period_of(_now(), QUARTER_SECONDS)
+    return _quarters(now - RECENT - 1, now)  # one more, which may have been the last when the earlier were read
+
+
+def _quarters(first: int, last: int) -> Mapping[int, int]:
     sums = MovieQuarter.objects.filter(period__range=(first, last)).order_by().values("period")
     return dict(sums.annotate(sum=Sum("seconds")).values_list("period", "sum"))
 
@@ -110,6 +92,7 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-RATE = Shared(_rate)
-VIEWERS = Shared(_viewers)
-QUARTERS = Shared(_quarters)
+RATE = Shared(_rate, FRESH)
+VIEWERS = Shared(_viewers, FRESH_SUMS)
+EARLIER = Shared(_earlier, FRESH_EARLIER)
+RECENTLY = Shared(_recent, FRESH_SUMS)

@@ -101,6 +101,12 @@ ROWS: Mapping[str, Call] = {
     "`movieTotalWatchTime`": told('movieTotalWatchTime(slug: "alien") { totalWatchTime }'),
     "`movies`": told("movies { edges { node { slug } } }"),
     "`topMovies`": told(f"topMovies({WINDOW}) {{ totalWatchTime }}"),
+    "`watchTimeSeries`, of all movies": told(f"watchTimeSeries({WINDOW}) {{ totalWatchTime }}"),
+    "`searchMovies`": told('searchMovies(text: "ali") { slug }'),
+    "`searchViewers`, their own": told(f'searchViewers(text: "{OWN}") {{ username }}'),
+    "`searchViewers`, another's": told(f'searchViewers(text: "{OTHER}") {{ username }}'),
+    "`live`": told("live { __typename }"),
+    "`Movie.completions`": told('movieTotalWatchTime(slug: "alien") { completions { viewers } }'),
     "`Movie.retention`": told('movieTotalWatchTime(slug: "alien") { retention(bins: 1) { views viewers } }'),
     "`Movie.watchTimeSeries`": told(
         f'movieTotalWatchTime(slug: "alien") {{ watchTimeSeries({WINDOW}) {{ totalWatchTime }} }}'
@@ -129,6 +135,7 @@ ROWS: Mapping[str, Call] = {
     "`me`": told("me { username }"),
     "`updateMovie`": written('updateMovie(slug: "alien", title: "Alien") { userErrors { code } }'),
     "`eraseViewer`": written(f'eraseViewer(username: "{OTHER}") {{ erasedEvents userErrors {{ code }} }}'),
+    "`GET /` by a browser (the dashboard, which holds no data)": page("/?"),
     "`GET /graphql/` (GraphiQL), `/swagger/`, `/swagger.json`": lambda ask: all(
         page(path)(ask) for path in ("/graphql/", "/swagger/", "/swagger.json")
     ),
@@ -192,7 +199,7 @@ def asking(headers: dict[str, str] | None) -> Ask:
 
     def ask(method: str, path: str, body: Any) -> Any:
         if method == "GET":
-            accept = HTML if path in ("/graphql/", "/swagger/", "/admin/") else {}
+            accept = HTML if path in ("/?", "/graphql/", "/swagger/", "/admin/") else {}
             return client.get(path, headers={**sent, **accept})
         return client.post(path, json.dumps(body), content_type="application/json", headers=sent)
 
@@ -206,3 +213,4 @@ def fold_again() -> None:
             model.objects.all().delete()
         fold([event(user=OWN, at=60)])
         fold([event(user=OTHER, at=70)])
+        Movie.objects.update(duration_seconds=100)

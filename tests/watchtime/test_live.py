@@ -1,4 +1,3 @@
-import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -9,7 +8,6 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from watchtime import live as module
-from watchtime.live import Shared
 from watchtime.models import CustomUser, Event, Movie, MovieQuarter
 
 NOW = datetime(2026, 11, 22, 22, 30, tzinfo=UTC)
@@ -72,74 +70,11 @@ class TestToday:
         for moment, watched in ((NOW - timedelta(hours=5), 4), (NOW - timedelta(hours=1), 3)):
             period = int(moment.timestamp()) // 900
             MovieQuarter.objects.create(movie=movie, period=period, seconds=watched, events=1)
-        assert module._since_midnight(module._quarters(), ZoneInfo(zone)) == (
-            seconds if zone != "Pacific/Kiritimati" else 7
-        )
+        assert module._since_midnight({**module._earlier(), **module._recent()}, ZoneInfo(zone)) == seconds
 
     def test_yesterday_is_not_today(self) -> None:
         movie = Movie.objects.create(slug="alien")
         MovieQuarter.objects.create(
             movie=movie, period=int((NOW - timedelta(hours=23)).timestamp()) // 900, seconds=4, events=1
         )
-        assert module._since_midnight(module._quarters(), ZoneInfo("UTC")) == 0
-
-
-class TestShared:
-    def test_read_once_while_fresh(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        time = [0.0]
-        monkeypatch.setattr(module.time, "monotonic", lambda: time[0])
-        reads: list[int] = []
-        shared = Shared(lambda: reads.append(0) or len(reads))
-        assert [shared.get(), shared.get()] == [1, 1]
-        time[0] = module.FRESH
-        assert shared.get() == 2
-
-    def test_what_takes_long_is_read_less_often(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        time = [0.0]
-        monkeypatch.setattr(module.time, "monotonic", lambda: time[0])
-
-        def read() -> float:
-            time[0] += 1
-            return time[0]
-
-        shared = Shared(read)
-        assert shared.get() == 1
-        time[0] = 1 / module.SHARE
-        assert shared.get() == 1
-        time[0] += 1
-        assert shared.get() == 1 / module.SHARE + 2
-
-    def test_others_get_the_old_value_while_one_reads(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(module, "FRESH", 0.0)
-        reading, go_on, reads = threading.Event(), threading.Event(), [0]
-
-        def read() -> int:
-            reads[0] += 1
-            if reads[0] > 1:
-                reading.set()
-                assert go_on.wait(10)
-            return reads[0]
-
-        shared = Shared(read)
-        assert shared.get() == 1
-        shared._due = 0.0
-        thread = threading.Thread(target=shared.get)
-        thread.start()
-        assert reading.wait(10)
-        assert shared.get() == 1
-        go_on.set()
-        thread.join()
-
-    def test_an_error_is_raised_and_tried_again(self) -> None:
-        answers: list[Any] = [ValueError("away"), 5]
-
-        def read() -> int:
-            answer = answers.pop(0)
-            if isinstance(answer, Exception):
-                raise answer
-            return int(answer)
-
-        shared = Shared(read)
-        with pytest.raises(ValueError, match="away"):
-            shared.get()
-        assert shared.get() == 5
+        assert module._since_midnight({**module._earlier(), **module._recent()}, ZoneInfo("UTC")) == 0

@@ -7,7 +7,7 @@ import { follow, readLive, tiles } from "./live.js";
 import { seriesSection } from "./series.js";
 import { WINDOWS, variablesOf } from "./windows.js";
 
-const REFRESH = 30000; // milliseconds between two looks at what does not change every second
+const REFRESH = 60000; // milliseconds between two looks at what does not change every second
 const ANYTHING = `{ movies(first: 1) { edges { node { id } } } }`;
 const SERIES = `query Series($from: DateTime!, $to: DateTime!, $interval: Interval!, $timeZone: String!) {
   watchTimeSeries(from: $from, to: $to, interval: $interval, timeZone: $timeZone) { start totalWatchTime }
