@@ -222,7 +222,11 @@ class EventAdmin(ReadOnlyAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
+        """Return the events of an id, which viewers may share, else those of the viewer or movie of this name."""
         try:
-            return queryset.filter(event_id=UUID(search_term)), False
+            event_id = UUID(search_term)
         except ValueError:
             return super().get_search_results(request, queryset, search_term)
+        # Looked up once: the list would go through the whole index of ids for its rows, and again for their number.
+        found = Event.objects.filter(event_id=event_id).values_list("pk", flat=True)[:MAX_LISTED]
+        return queryset.filter(pk__in=list(found)), False
