@@ -53,6 +53,7 @@ STAFF_MAY = {
     "watchtime.change_movie": {Action.CHANGE_MOVIES},
     "watchtime.delete_customuser": {Action.ERASE_VIEWERS},
 }
+PERMISSIONS = (*ACCOUNTS_MAY, *STAFF_MAY)  # of Django's, all that the policy looks at
 
 
 @dataclass(frozen=True, slots=True)
