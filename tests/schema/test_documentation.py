@@ -70,4 +70,4 @@ def test_operations_answer_what_the_page_says(read: Ask) -> None:
 
 def test_there_are_eleven() -> None:
     assert len(examples()) == 11
-    assert PAGE.count("```graphql") == 10
+    assert PAGE.count("```graphql") == 11
