@@ -76,11 +76,11 @@ def test_only_the_batch_that_may_have_been_saved_is_a_redelivery(broker: Broker)
 
 
 def test_what_can_be_told_from_a_new_one_is_not_published_again(broker: Broker) -> None:
-    """It keeps its place in the queue."""
+    """It is given back: it keeps its place in the embedded queue, and RabbitMQ tells that it was delivered."""
     broker.publish(MESSAGES)
     saver = Saver(500)
     broker.consume_and_save(saver, batch_size=100, linger=0.02, stop=saver.stop)
     wait_for(lambda: broker.depths().waiting == 3000 - len(saver.saved), 10, "the rest is back")
     with closing(broker.subscribe(broker.queue, 1)) as subscription:
         (first,) = subscription.receive(1, 5)
-    assert first.body == MESSAGES[len(saver.saved)]
+    assert first.redelivered or first.body == MESSAGES[len(saver.saved)]
