@@ -9,7 +9,7 @@ from bench.service import Service, embedded, on_servers
 from bench.web import Load, Server, post, serving
 
 PAGES = 100
-PAUSE = 1.0  # seconds between an answer and the next question, as schema/static/dashboard/live.js has it
+PAUSE = 0.75  # seconds between an answer and the next question, as schema/static/dashboard/live.js has it
 SENT = "Sec-Fetch-Site: same-origin\r\nOrigin: http://127.0.0.1\r\nCookie: sessionid="
 ROUNDS = 7
 SECONDS = 2.0

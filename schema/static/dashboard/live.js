@@ -5,8 +5,8 @@ import { drawing, element } from "./dom.js";
 import { count, decimal, duration } from "./format.js";
 import { timeZone } from "./windows.js";
 
-export const PAUSE = 1000; // milliseconds between an answer and the next question
-const LONGEST_PAUSE = 10000; // while the service does not answer
+export const PAUSE = 750; // milliseconds between an answer and the next question
+const LONGEST_PAUSE = 7500; // while the service does not answer
 const SAMPLES = 90;
 const LIVE = `query Live($timeZone: String!) {
   live(timeZone: $timeZone) { eventsPerSecond watchTimeToday viewersNow messagesWaiting deadLetters }
