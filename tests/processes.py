@@ -30,10 +30,12 @@ def environment(**settings: str) -> Environment:
     }
 
 
-def manage(env: Environment, *arguments: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
-    """Run a command to its end."""
+def manage(
+    env: Environment, *arguments: str, check: bool = True, root: Path = ROOT
+) -> "subprocess.CompletedProcess[str]":
+    """Run a command of the checkout `root` to its end."""
     done = subprocess.run(
-        [sys.executable, "manage.py", *arguments], cwd=ROOT, env=env, capture_output=True, text=True, timeout=120
+        [sys.executable, "manage.py", *arguments], cwd=root, env=env, capture_output=True, text=True, timeout=120
     )
     assert not check or done.returncode == 0, done.stdout + done.stderr
     return done
@@ -41,11 +43,15 @@ def manage(env: Environment, *arguments: str, check: bool = True) -> "subprocess
 
 @contextmanager
 def running(
-    env: Environment, *arguments: str, stderr: IO[str] | None = None, stdout: IO[str] | None = None
+    env: Environment,
+    *arguments: str,
+    stderr: IO[str] | None = None,
+    stdout: IO[str] | None = None,
+    root: Path = ROOT,
 ) -> Iterator["subprocess.Popen[str]"]:
     """Run a command meanwhile; at the end it is told to stop, and killed when it does not."""
     process = subprocess.Popen(
-        [sys.executable, "manage.py", *arguments], cwd=ROOT, env=env, text=True, stderr=stderr, stdout=stdout
+        [sys.executable, "manage.py", *arguments], cwd=root, env=env, text=True, stderr=stderr, stdout=stdout
     )
     try:
         yield process
