@@ -12,6 +12,7 @@ from typing import Any, cast
 from uuid import UUID
 
 from django.db import connection
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import BinaryField, DateTimeField, F, Field, Model, UUIDField
 from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan, TupleLessThan
 from django.db.models.lookups import BuiltinLookup
@@ -44,11 +45,14 @@ def execute(
     columns: Sequence[str],
     rows: Sequence[Sequence[Any]],
     returns: Sequence[str] = (),
+    *,
+    using: BaseDatabaseWrapper | None = None,
 ) -> list[tuple[Any, ...]]:
     """Execute `sql` with `{rows}` in it as a table `batch`; return the rows that the statement returns.
 
     `columns` are columns of the model's table: they name and type those of `batch`. `returns` are those
     of the returned rows; needed where SQLite has no type for what a column holds, a UUID or a time.
+    `using` is the connection; without one it is that of the database that is written.
     Without rows nothing is executed.
     """
     if not rows:
@@ -58,7 +62,7 @@ def execute(
         table, parameters = _unnest(fields, rows)
     else:
         table, parameters = _json_each(fields, rows)
-    with connection.cursor() as cursor:
+    with (using or connection).cursor() as cursor:
         cursor.execute(sql.replace("{rows}", table), parameters)
         found = cursor.fetchall() if cursor.description else []
     return _load(_fields(model, returns), found) if connection.vendor == "sqlite" and returns else found

@@ -203,7 +203,8 @@ def _sums(
     rows: Sequence[Any],
 ) -> list[tuple[int, int, int]]:
     # Subqueries, because each is a search of an index; for a join, a database may read all rows for all spans.
-    found = execute(f"SELECT interval, {sums} FROM ({spans}) AS span", model, columns, rows)
+    statement = f"SELECT interval, {sums} FROM ({spans}) AS span"
+    found = execute(statement, model, columns, rows, using=read_connection())
     return [(interval, int(seconds or 0), int(events or 0)) for interval, seconds, events in found]
 
 

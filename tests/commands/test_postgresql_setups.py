@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,15 @@ def total(client: httpx.Client) -> int:
     query = '{ movieTotalWatchTime(slug: "alien") { totalWatchTime } }'
     answer: dict[str, Any] = client.post("/graphql/", json={"query": query}).json()
     return int((answer["data"]["movieTotalWatchTime"] or {"totalWatchTime": 0})["totalWatchTime"])
+
+
+def in_series(client: httpx.Client) -> int:
+    """Return the seconds of the movie, read as a series of this year and the next."""
+    window = f'from: "{date.today().year}-01-01T00:00:00Z", to: "{date.today().year + 2}-01-01T00:00:00Z"'
+    series = f"watchTimeSeries({window}, interval: MONTH) {{ totalWatchTime }}"
+    query = f'{{ movieTotalWatchTime(slug: "alien") {{ {series} }} }}'
+    points = client.post("/graphql/", json={"query": query}).json()["data"]["movieTotalWatchTime"]["watchTimeSeries"]
+    return sum(int(point["totalWatchTime"]) for point in points)
 
 
 def test_a_pool_bounds_the_connections_of_a_process(cluster: PostgresCluster) -> None:
@@ -147,6 +157,7 @@ def test_reads_go_to_the_replica_and_writes_do_not(cluster: PostgresCluster) -> 
                 with psycopg.connect(cluster.url("copied")) as primary:
                     wait_for(lambda: counted(primary) == 2 * EVENTS, 30, "all is counted")
                 assert total(client) == sum(range(EVENTS)), "the replica does not know yet"
+                assert in_series(client) == sum(range(EVENTS))
                 listed = client.get("/users/u1/total-watch-time/").json()["total_watch_time"]
                 assert listed == sum(range(1, EVENTS, 5))
                 connection.execute("SELECT pg_wal_replay_resume()")
