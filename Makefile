@@ -12,7 +12,7 @@ PYTEST := $(BIN)/pytest -n 3 --dist loadscope
 # The packages of the clients' tests.
 CLIENTS := tests/clients/node_modules/.package-lock.json
 
-.PHONY: run test check lint docs bench faults mutants clean audit
+.PHONY: run test check lint docs bench faults mutants clean audit requirements licences build
 
 run: $(VENV)/.run .env frontend/.assets
 	@$(BIN)/python manage.py migrate --verbosity 0
@@ -38,6 +38,10 @@ faults: $(VENV)/.dev
 mutants: $(VENV)/.dev
 	$(BIN)/python -m tests.faults.seeded_bugs
 
+# Wheel and sdist in dist/, with the pages' files that npm brought.
+build: $(VENV)/.dev frontend/.assets
+	$(BIN)/python -m build --no-isolation
+
 bench: $(VENV)/.dev
 	$(BIN)/python -m bench
 
@@ -47,24 +51,39 @@ lint: $(VENV)/.dev
 	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml project schema watchtime broker
 	$(LINT_ENV) $(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/pip-licenses --summary
 	$(LINT_ENV) $(BIN)/python manage.py makemigrations --check --dry-run
 	$(LINT_ENV) $(BIN)/python manage.py check --deploy --fail-level WARNING
+
+# Write the versions that are installed, from the dependencies in pyproject.toml. They stay as they are where they can;
+# `make requirements UPGRADE=--upgrade` takes the newest. Renovate runs the command that each file's first lines name.
+COMPILE = $(BIN)/uv pip compile --quiet $(UPGRADE) pyproject.toml --universal
+PINNED = $(BIN)/uv pip compile --quiet pyproject.toml --universal --constraint=constraints.txt
+requirements: $(VENV)/.dev
+	$(COMPILE) --all-extras --group=dev --output-file=constraints.txt
+	$(PINNED) --output-file=requirements.txt
+	$(PINNED) --extra=tracing --output-file=requirements-tracing.txt
+	$(PINNED) --extra=tracing --generate-hashes --output-file=requirements-hashed.txt
+
+# What is installed under which licence, and a failure for one that pyproject.toml does not allow.
+licences: $(VENV)/.dev
+	$(BIN)/pip-licenses
 
 # Known holes in what is installed. It asks PyPI and npm, and fails where either does not answer for a package.
 audit: $(VENV)/.dev
 	@$(BIN)/pip install --quiet --disable-pip-version-check pip-audit==2.10.1
-	$(BIN)/pip-audit --strict --no-deps --requirement requirements.txt
+	$(BIN)/pip-audit --strict --no-deps --requirement constraints.txt
 	npm audit --prefix frontend
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.run: requirements.txt constraints.txt | $(VENV)/bin/python
+$(VENV)/.run: requirements.txt | $(VENV)/bin/python
 	@echo "installing what the service needs"
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
-$(VENV)/.dev: requirements-dev.txt requirements.txt constraints.txt | $(VENV)/bin/python
+$(VENV)/.dev: requirements-dev.txt constraints.txt | $(VENV)/bin/python
 	@echo "installing what the tests need"
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@ $(VENV)/.run

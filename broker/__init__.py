@@ -1,4 +1,4 @@
-"""Bytes in, bytes out: durable queues behind one interface. Knows nothing of what the bytes mean."""
+"""Bytes in, bytes out: durable queues behind one interface. Knows no event, and imports nothing of the project."""
 
 import os
 import threading

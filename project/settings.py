@@ -9,9 +9,11 @@ from typing import Any
 
 import environ
 
+from project import __version__
 from project.env import Reader, is_default_guest, is_loopback, is_remote_plaintext, remote_nodes
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+VERSION = __version__
 
 environ.Env.read_env(BASE_DIR / ".env")
 env = Reader(environ.Env())

@@ -95,6 +95,7 @@ class Api(NinjaAPI):
 api = Api(
     auth=_caller,
     title="Watch time: the old REST paths",
+    version=settings.VERSION,
     description="New clients use GraphQL, at /graphql/.",
     openapi_url="/swagger.json",
     docs_url="/swagger/",

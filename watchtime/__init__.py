@@ -1,0 +1,4 @@
+"""What an event means: the contract, the models, the fold and the reads, the admin and the commands.
+
+May import `broker`.
+"""

@@ -12,6 +12,7 @@ from socketserver import ThreadingMixIn
 from typing import TYPE_CHECKING, Any, NamedTuple
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
+from django.conf import settings
 from prometheus_client import CONTENT_TYPE_LATEST
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
@@ -106,7 +107,9 @@ class Monitor(Collector):
         for name, outcome in self._checks().items():
             up.add_metric([name], 0 if outcome.error else 1)
             seconds.add_metric([name], outcome.seconds)
-        yield from (up, seconds)
+        build = GaugeMetricFamily("watchtime_build_info", "The service's version; always 1.", labels=["version"])
+        build.add_metric([settings.VERSION], 1)
+        yield from (up, seconds, build)
         depths = DEPTHS.outcome(deadline).value
         if depths is None:
             return

@@ -33,11 +33,12 @@ def start_tracing(service: str) -> None:
         from opentelemetry.instrumentation.django import DjangoInstrumentor
         from opentelemetry.instrumentation.pika import PikaInstrumentor
         from opentelemetry.instrumentation.psycopg import PsycopgInstrumentor
+        from opentelemetry.sdk.resources import Resource
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
     except ImportError as error:
         raise ImproperlyConfigured(f"Tracing needs the packages of requirements-tracing.txt: {error}") from error
-    provider = TracerProvider()
+    provider = TracerProvider(resource=Resource.create({"service.version": settings.VERSION}))
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     trace.set_tracer_provider(provider)
     for instrumentor in (DjangoInstrumentor(), PsycopgInstrumentor(), PikaInstrumentor()):

@@ -13,6 +13,7 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from project import __version__
 from tests import services
 from tests.processes import Environment, answers, environment, free_port, manage, running, wait_for
 
@@ -25,6 +26,7 @@ class Collector:
 
     def __init__(self) -> None:
         self.spans: dict[str, list[tuple[str, Span]]] = defaultdict(list)
+        self.versions: set[str] = set()
         collector = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -40,10 +42,11 @@ class Collector:
 
     def take(self, body: bytes) -> None:
         for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
-            names = [pair.value.string_value for pair in resource.resource.attributes if pair.key == "service.name"]
+            about = {pair.key: pair.value.string_value for pair in resource.resource.attributes}
+            self.versions.add(about["service.version"])
             for scope in resource.scope_spans:
                 for span in scope.spans:
-                    self.spans[span.trace_id.hex()].append((names[0], span))
+                    self.spans[span.trace_id.hex()].append((about["service.name"], span))
 
 
 @pytest.fixture
@@ -94,6 +97,7 @@ def test_one_trace_from_the_request_to_the_fold(collector: Collector, rabbitmq_q
         wait_for(lambda: any("POST" in name for name in names()["watch-time-web"]), 30, "the request's span")
         if broker == "rabbitmq":
             assert any("send" in name or "publish" in name for name in names()["watch-time-web"])
+    assert collector.versions == {__version__}
     (fold,) = [span for _, span in collector.spans[trace] if span.name == "watchtime fold"]
     batch = {span.name for _, span in collector.spans[fold.links[0].trace_id.hex()]}
     assert "watchtime batch" in batch

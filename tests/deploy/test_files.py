@@ -54,7 +54,7 @@ def test_what_the_image_is_made_of_is_let_through() -> None:
     let_through = set(re.findall(r"^!(\S+)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE))
     assert all((ROOT / name).exists() for name in let_through)
     packages = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests", "bench"}
-    assert packages | {"manage.py", "requirements.txt", "constraints.txt"} <= let_through
+    assert packages | {"manage.py", "requirements-hashed.txt"} <= let_through
     assert not {"tests", "bench", ".env", ".git"} & let_through
 
 

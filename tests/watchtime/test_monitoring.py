@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from broker import default_broker
+from project import __version__
 from tests.processes import free_port
 from watchtime import health
 from watchtime.health import DEPTHS
@@ -73,6 +74,10 @@ def test_the_depth_of_the_queues_is_told(address: str) -> None:
     text = httpx.get(f"{address}/metrics").text
     assert 'watchtime_queue_messages{queue="events"} 2.0' in text
     assert 'watchtime_queue_messages{queue="dead"} 0.0' in text
+
+
+def test_the_version_is_told(address: str) -> None:
+    assert f'watchtime_build_info{{version="{__version__}"}} 1.0' in httpx.get(f"{address}/metrics").text
 
 
 def test_what_the_broker_does_not_tell_is_left_out(address: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 import pytest
 from django.db import InterfaceError, InternalError, OperationalError, ProgrammingError
 
+from project import __version__
 from tests.schema.legacy.conftest import JSON
 from watchtime.events import WatchEvent
 
@@ -67,6 +68,7 @@ class TestHttp:
 class TestDocument:
     def test_schema_names(self, client):
         document = client.get("/swagger.json").json()
+        assert document["info"]["version"] == __version__
         assert {
             "EventSerializer",
             "UserTotalWatchTimeSerializer",
