@@ -1,61 +1,82 @@
-"""Runs the programs of the README, and the one command of docs/graphql.md, from the page."""
+"""Runs the programs of docs/clients.md from the page, by the commands that stand under them."""
 
 import json
+import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
-from tests.clients.conftest import Node, Total
-from tests.services import ROOT, require_program
+from tests import services
+from tests.clients.conftest import HERE, Total
 
-PAGES = {name: ROOT / page for name, page in (("python", "README.md"), ("js", "README.md"), ("sh", "docs/graphql.md"))}
-RELAY = {"src": ".", "schema": "schema.graphql", "language": "javascript"}
+PAGE = (services.ROOT / "docs" / "clients.md").read_text()
+BLOCK = re.compile(r'```(?P<language>\w+)(?: title="(?P<name>[^"]+)")?\n(?P<text>.*?)```', re.DOTALL)
+INSTALL = re.compile(r"(?:pip|npm) install(?: --save-dev)? (.*)")
+# The viewer of each program's event, and the seconds that it reports.
+COUNTED = {
+    "curl": ("hugo", 90),
+    "JavaScript: fetch": ("eva", 90),
+    "Python: gql": ("dora", 90),
+    "Python: gql with asyncio": ("emil", 180),
+    "JavaScript: Apollo Client": ("fay", 90),
+    "JavaScript: urql": ("gus", 90),
+    "JavaScript: Relay": ("ines", 90),
+}
 
 
-def snippets(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", PAGES[language].read_text(), re.DOTALL)
+class Program(NamedTuple):
+    """A section of the page: what it installs, its files by name, its commands, and what they print."""
+
+    packages: list[str]
+    files: dict[str, str]
+    commands: str
+    output: str
 
 
-def promised(program: str) -> str:
-    """Return what the program prints, as the comment at its last line says."""
-    return str(re.findall(r"(?:#|//) (\S+)\n", program)[-1])
+def programs() -> dict[str, Program]:
+    sections = dict(part.split("\n", 1) for part in PAGE.split("\n## ")[1:])
+    return {title: program(text) for title, text in sections.items() if "```sh" in text}
 
 
-@pytest.mark.parametrize(("number", "user", "total"), [(0, "dora", 90), (1, "emil", 180)], ids=["gql", "gql-async"])
-def test_python(live_service: str, total_of: Total, number: int, user: str, total: int) -> None:
-    program = snippets("python")[number].replace("http://127.0.0.1:8000", live_service)
-    command = [sys.executable, "-W", "error", "-c", program]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert (done.returncode, done.stdout.strip()) == (0, promised(program)), done.stderr
+def program(section: str) -> Program:
+    blocks = [match.groupdict() for match in BLOCK.finditer(section)]
+    shell = "".join(block["text"] for block in blocks if block["language"] == "sh")
+    packages = [name.strip('"') for line in INSTALL.findall(shell) for name in line.split()]
+    files = {block["name"]: block["text"] for block in blocks if block["name"]}
+    promised = re.findall(r"(?:#|//) (\S+)\n", "".join(block["text"] for block in blocks))
+    return Program(packages, files, INSTALL.sub("", shell).strip(), promised[-1])
+
+
+@pytest.mark.parametrize("title", COUNTED)
+def test_it_runs_as_pasted(title: str, live_service: str, workshop: Path, total_of: Total) -> None:
+    pasted = programs()[title]
+    for name, text in pasted.files.items():
+        (workshop / name).write_text(text.replace("http://127.0.0.1:8000", live_service))
+    services.require_program("curl")
+    done = subprocess.run(
+        ["bash", "-ec", pasted.commands.replace("http://127.0.0.1:8000", live_service)],
+        cwd=workshop,
+        env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONWARNINGS": "error"},
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.strip().splitlines()[-1] == pasted.output
+    user, total = COUNTED[title]
     assert total_of(user) == total
 
 
-@pytest.mark.parametrize(("number", "user"), [(0, "fay"), (1, "gus")], ids=["apollo", "urql"])
-def test_javascript(live_service: str, node: Node, total_of: Total, number: int, user: str) -> None:
-    program = snippets("js")[number].replace("http://127.0.0.1:8000", live_service)
-    assert node("--input-type=module", "--eval", program).strip() == promised(program)
-    assert total_of(user) == 90
+def test_every_program_is_run() -> None:
+    assert set(programs()) == set(COUNTED)
 
 
-def test_relay(live_service: str, node: Node, total_of: Total, workshop: Path) -> None:
-    (workshop / "relay.config.json").write_text(json.dumps(RELAY))
-    (workshop / "player.js").write_text(snippets("js")[2].replace("http://127.0.0.1:8000", live_service))
-    node("node_modules/.bin/relay-compiler", cwd=workshop)
-    node("compile.mjs", str(workshop / "player.js"), str(workshop / "player.cjs"))
-    assert node("player.cjs", cwd=workshop).strip() == promised(snippets("js")[2])
-    assert total_of("ines") == 90
-
-
-def test_curl(live_service: str, total_of: Total) -> None:
-    require_program("curl")
-    command = snippets("sh")[0].replace("http://127.0.0.1:8000", live_service)
-    done = subprocess.run(["bash", "-ec", command], capture_output=True, text=True, timeout=60)
-    assert (done.returncode, done.stdout.strip()) == (0, promised(command)), done.stderr
-    assert total_of("hugo") == 90
-
-
-def test_every_snippet_is_run() -> None:
-    assert [len(snippets(language)) for language in ("python", "js", "sh")] == [2, 3, 1]
+def test_the_packages_that_it_installs_are_those_that_the_tests_have() -> None:
+    known = set(json.loads((HERE / "package.json").read_text())["dependencies"])
+    known |= set(re.findall(r"^([\w\[\]-]+)==", (services.ROOT / "requirements-dev.txt").read_text(), re.MULTILINE))
+    known |= set(re.findall(r"^([\w\[\]-]+)==", (services.ROOT / "requirements.txt").read_text(), re.MULTILINE))
+    assert {name for each in programs().values() for name in each.packages} <= known
