@@ -28,3 +28,11 @@ def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert "watchTime" in (tmp_path / "reference" / "index.html").read_text()
+
+
+def test_the_figures_of_the_readme_are_measured_ones() -> None:
+    first_screen = (ROOT / "README.md").read_text().partition("\n## ")[0]
+    measured = "".join((ROOT / "docs" / name).read_text() for name in ("faults.md", "performance.md"))
+    figures = set(re.findall(r"\d+(?:,\d{3})+|\d+(?= (?:faults|times|µs))", first_screen))
+    assert len(figures) >= 7
+    assert [figure for figure in figures if not re.search(rf"(?<![\d,]){figure}(?![\d,])", measured)] == []
