@@ -1,5 +1,6 @@
 """What the documentation site shows beside docs/: the changelog, and the GraphQL reference made from the SDL."""
 
+import os
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -18,23 +19,32 @@ from graphql import (
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).resolve().parent.parent
-LINK_OUT_OF_DOCS = re.compile(r"\[(?P<text>[^\]]+)\]\(\.\./(?P<path>[^)#]+)(#[^)]*)?\)")
+DOCS = ROOT / "docs"
+LINK_UPWARDS = re.compile(r"\[(?P<text>[^\]]+)\]\((?P<path>\.\./[^)#]+)(#[^)]*)?\)")
 PAGE_OF = {"CHANGELOG.md": "changelog.md", "schema/schema.graphql": "reference.md"}
 
 
-def on_page_markdown(markdown: str, **_arguments: object) -> str:
+def on_page_markdown(markdown: str, page: Page, **_arguments: object) -> str:
     """Let links to files beside docs/ lead to their page of the site, and keep only the text of the others."""
-    return LINK_OUT_OF_DOCS.sub(link, markdown)
+    folder = (DOCS / page.file.src_uri).parent
+    return LINK_UPWARDS.sub(lambda match: link(folder, match), markdown)
 
 
-def link(match: "re.Match[str]") -> str:
-    """Return what replaces a link out of docs/. Raises PluginError, which fails the build, when its file is missing."""
-    if not (ROOT / match["path"]).exists():
+def link(folder: Path, match: "re.Match[str]") -> str:
+    """Return what replaces a link from a page in a folder of docs/; a link to another page stays as it is.
+
+    Raises PluginError, which fails the build, when the file that it leads to is missing.
+    """
+    target = (folder / match["path"]).resolve()
+    if target.is_relative_to(DOCS):
+        return match[0]
+    if not target.exists():
         raise PluginError(f"a link leads to {match['path']}, which does not exist")
-    page = PAGE_OF.get(match["path"])
-    return f"[{match['text']}]({page})" if page else match["text"]
+    page = PAGE_OF.get(str(target.relative_to(ROOT)))
+    return f"[{match['text']}]({os.path.relpath(DOCS / page, folder)})" if page else match["text"]
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
