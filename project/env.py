@@ -41,7 +41,7 @@ class Reader:
             raise ImproperlyConfigured("".join(f"\n  {problem}" for problem in self._problems))
 
     def text(self, name: str, default: str, *, matching: str = "", described: str = "") -> str:
-        """Return a text; one that must match a pattern is described to whoever set it wrong."""
+        """Return a text; one that must match a pattern is described in the error."""
         raw = self._env.ENVIRON.get(name, "")
         if raw.startswith("$") and raw.lstrip("$") not in self._env.ENVIRON:
             # django-environ reads $OTHER as the value of OTHER, and takes the default when there is none.

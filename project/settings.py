@@ -204,7 +204,7 @@ GRAPHQL_TIMEOUT = 10.0  # seconds that an operation may run
 ALLOW_ANONYMOUS = env.boolean("ALLOW_ANONYMOUS", False)
 env.require(
     not ALLOW_ANONYMOUS or is_loopback(HOST),
-    "ALLOW_ANONYMOUS must be false where HOST is not a loopback address such as 127.0.0.1: whoever reaches it "
+    "ALLOW_ANONYMOUS must be false where HOST is not a loopback address such as 127.0.0.1: anyone who reaches it "
     "could publish for anyone and read what anyone watched",
 )
 ALLOW_UNENCRYPTED = env.boolean("ALLOW_UNENCRYPTED", False)
@@ -299,7 +299,7 @@ SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HSTS_INCLUDE_SUBDOMAINS
 SECURE_HSTS_PRELOAD = HSTS_PRELOAD
-# They bind every sibling of the host's domain for a year: whoever owns the domain decides, not this service.
+# They bind every sibling of the host's domain for a year: the domain's owner decides, not this service.
 # axes counts in each process where no CACHE_URL is set, and says so; docs/security.md does, too.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021", "axes.W001"]
 if HTTPS:

@@ -1,4 +1,4 @@
-"""The service's URLs: the doors of `schema`, and the admin."""
+"""The service's URLs: the endpoints of `schema`, and the admin."""
 
 from django.contrib import admin
 from django.urls import path

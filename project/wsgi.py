@@ -38,4 +38,4 @@ django.setup(set_prefix=False)
 
 start_tracing("watch-time-web")  # before Django's middleware is made: one is added
 application = Handler()
-DatabaseWrapper.patience = settings.DATABASE_TIMEOUT
+DatabaseWrapper.statement_timeout = settings.DATABASE_TIMEOUT

@@ -1,7 +1,7 @@
 """Who makes a request: the one place that turns HTTP into a caller.
 
 A token (`Authorization: Bearer`) for services and viewers, a password (`Authorization: Basic`) for old clients,
-a session for people. Whoever shows something wrong is refused, never taken for anonymous.
+a session for people. Wrong credentials are refused, never treated as anonymous.
 """
 
 import base64
@@ -16,7 +16,7 @@ from django.middleware.csrf import CsrfViewMiddleware
 from schema.addresses import client_address
 from schema.logins import TooManyLogins, check_password
 from watchtime.access import OPEN, PERMISSIONS, Caller, Kind, account_caller, anonymous
-from watchtime.quota import close, closed, spend
+from watchtime.quota import close, closed, take_quota
 from watchtime.tokens import InvalidToken, verify
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
@@ -190,7 +190,7 @@ def charge(request: HttpRequest, caller: Caller, *, cost: int = 0, events: int =
         ("cost", cost, settings.RATE_LIMIT_COST),
         ("events", events, settings.RATE_LIMIT_EVENTS),
     ):
-        if amount and (retry_after := spend(f"{name} {whom}", amount, limit * WINDOW // 60, WINDOW)):
+        if amount and (retry_after := take_quota(f"{name} {whom}", amount, limit * WINDOW // 60, WINDOW)):
             close(whom, WINDOW)
             raise RateLimited(TOO_MUCH, retry_after)
 

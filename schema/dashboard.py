@@ -18,10 +18,10 @@ from schema.view import prefers_html
 CHARTS = "dashboard/vendor/uplot/dist/uPlot.iife.min.js"  # where frontend/copy.js puts it
 
 
-@ensure_csrf_cookie  # the page sends the token along, for whoever is logged in
+@ensure_csrf_cookie  # the page sends the token with its requests, for users who are logged in
 @xframe_options_deny  # for browsers that do not know the policy's frame-ancestors
 def dashboard(request: HttpRequest) -> HttpResponseBase:
-    """Return the page, which holds no data: its scripts ask the API, as whoever looks at it."""
+    """Return the page, which holds no data: its scripts ask the API with the reader's own rights."""
     return render(request, "dashboard.html", {"charts": _has_charts(), "open": settings.ALLOW_ANONYMOUS})
 
 

@@ -44,7 +44,7 @@ STYLES = tuple(Asset(**asset) for asset in _ASSETS["styles"])
 SCRIPTS = tuple(Asset(**asset) for asset in _ASSETS["scripts"])  # in the order that they need each other
 
 
-@ensure_csrf_cookie  # the page sends the token along, for whoever is logged in
+@ensure_csrf_cookie  # the page sends the token with its requests, for users who are logged in
 @xframe_options_deny  # for browsers that do not know the policy's frame-ancestors
 def explorer(request: HttpRequest) -> HttpResponseBase:
     """Return the page. Where GraphiQL's files were not installed, it offers to load them from a CDN (`?cdn`)."""

@@ -339,7 +339,7 @@ def _invalid_data(errors: Iterable[tuple[str, str]]) -> HttpResponse:
     return JsonResponse({"detail": "Invalid data", "errors": listed}, status=400)
 
 
-# Away, out of room or read-only, without a table or a right: none of it is about this request.
+# Unreachable, full or read-only, or a table or a permission is missing: the request is not the cause.
 @api.exception_handler(OperationalError)
 @api.exception_handler(InterfaceError)
 @api.exception_handler(InternalError)

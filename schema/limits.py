@@ -71,8 +71,8 @@ class Price(NamedTuple):
         return {**total, "INTROSPECTIONS": self.introspections}
 
 
-class Place(NamedTuple):
-    """Where in a document the meter is."""
+class Position(NamedTuple):
+    """Where in a document the meter is, and what holds there."""
 
     type: GraphQLNamedType | None  # None where the document does not fit the graph, as validation will say
     lists: Lists = ()
@@ -97,7 +97,7 @@ class Meter:
         """Return what an operation asks for. Raises TooLarge when that is too much whatever the variables are."""
         self._price = Price(Counter(), Counter(), Counter(), 0)
         self._count("directives", len(operation.directives or ()))
-        self._selections(operation.selection_set, Place(self._graph.get_root_type(operation.operation)), set())
+        self._selections(operation.selection_set, Position(self._graph.get_root_type(operation.operation)), set())
         return self._price
 
     def measure_unused(self) -> None:
@@ -107,73 +107,73 @@ class Meter:
         """
         while self._unused:
             fragment = self._fragments[self._unused.pop()]
-            place = self._narrowed(fragment, Place(None, fragments=frozenset((fragment.name.value,))))
-            self._selections(fragment.selection_set, place, set())
+            position = self._narrowed(fragment, Position(None, fragments=frozenset((fragment.name.value,))))
+            self._selections(fragment.selection_set, position, set())
 
-    def _selections(self, node: ast.SelectionSetNode, place: Place, names: set[str]) -> None:
+    def _selections(self, node: ast.SelectionSetNode, position: Position, names: set[str]) -> None:
         for selection in node.selections:
             self._count("selections")
             self._count("directives", len(selection.directives or ()))
             if isinstance(selection, ast.FieldNode):
-                self._field(selection, place, names)
+                self._field(selection, position, names)
             elif isinstance(selection, ast.InlineFragmentNode):
-                self._selections(selection.selection_set, self._narrowed(selection, place), names)
+                self._selections(selection.selection_set, self._narrowed(selection, position), names)
             elif isinstance(selection, ast.FragmentSpreadNode):
-                self._spread(selection.name.value, place, names)
+                self._spread(selection.name.value, position, names)
 
-    def _spread(self, name: str, place: Place, names: set[str]) -> None:
+    def _spread(self, name: str, position: Position, names: set[str]) -> None:
         fragment = self._fragments.get(name)
-        if fragment and name not in place.fragments:  # validation reports circles and unknown names
+        if fragment and name not in position.fragments:  # validation reports circles and unknown names
             self._unused.discard(name)
-            inside = self._narrowed(fragment, place)._replace(fragments=place.fragments | {name})
+            inside = self._narrowed(fragment, position)._replace(fragments=position.fragments | {name})
             self._selections(fragment.selection_set, inside, names)
 
-    def _narrowed(self, node: ast.InlineFragmentNode | ast.FragmentDefinitionNode, place: Place) -> Place:
+    def _narrowed(self, node: ast.InlineFragmentNode | ast.FragmentDefinitionNode, position: Position) -> Position:
         condition = node.type_condition
-        return place._replace(type=self._graph.get_type(condition.name.value)) if condition else place
+        return position._replace(type=self._graph.get_type(condition.name.value)) if condition else position
 
-    def _field(self, node: ast.FieldNode, place: Place, names: set[str]) -> None:
+    def _field(self, node: ast.FieldNode, position: Position, names: set[str]) -> None:
         name = node.alias.value if node.alias else node.name.value
         self._count("aliases", 1 if node.alias else 0)
         self._count("duplicates", 1 if name in names else 0)
         names.add(name)
-        is_introspection = place.introspection or node.name.value in INTROSPECTION
-        below = self._introspected(node, place) if is_introspection else self._priced(node, place)
+        is_introspection = position.introspection or node.name.value in INTROSPECTION
+        below = self._introspected(node, position) if is_introspection else self._priced(node, position)
         if below.depth > settings.GRAPHQL_MAX_DEPTH:
             raise TooLarge(f"The document is deeper than {settings.GRAPHQL_MAX_DEPTH} levels.")
         if node.selection_set:
             self._selections(node.selection_set, below, set())
 
-    def _introspected(self, node: ast.FieldNode, place: Place) -> Place:
-        """Return the place below a field of introspection, which graphql-core bounds, unless aliases multiply it."""
+    def _introspected(self, node: ast.FieldNode, position: Position) -> Position:
+        """Return the position below a field of introspection, which graphql-core bounds, unless aliases multiply it."""
         if node.alias:
             raise TooLarge("Introspection takes no aliases.")
-        introspections = self._price.introspections + (0 if place.introspection else 1)
+        introspections = self._price.introspections + (0 if position.introspection else 1)
         self._price = self._price._replace(introspections=introspections)
-        return place._replace(introspection=True)
+        return position._replace(introspection=True)
 
-    def _priced(self, node: ast.FieldNode, place: Place) -> Place:
-        """Count a field and the rows that it needs; return the place of its selections."""
-        definition: GraphQLField | None = getattr(place.type, "fields", {}).get(node.name.value)
-        depth = place.depth + (1 if node.selection_set else 0)
+    def _priced(self, node: ast.FieldNode, position: Position) -> Position:
+        """Count a field and the rows that it needs; return the position of its selections."""
+        definition: GraphQLField | None = getattr(position.type, "fields", {}).get(node.name.value)
+        depth = position.depth + (1 if node.selection_set else 0)
         if definition is None:
-            self._price.fields[place.lists] += 1
-            return Place(None, place.lists, None, depth, place.fragments)
+            self._price.fields[position.lists] += 1
+            return Position(None, position.lists, None, depth, position.fragments)
         size, type_ = _size(node, definition), get_named_type(definition.type)
-        is_list, lists = is_list_type(get_nullable_type(definition.type)), place.lists
-        if is_list and (size or place.size or not is_leaf_type(type_)):
-            lists = (*lists, size or place.size or Size((), UNBOUNDED_LIST))
+        is_list, lists = is_list_type(get_nullable_type(definition.type)), position.lists
+        if is_list and (size or position.size or not is_leaf_type(type_)):
+            lists = (*lists, size or position.size or Size((), UNBOUNDED_LIST))
         self._price.fields[lists] += 1
-        self._need_rows(node, definition, place, size)
-        return Place(type_, lists, None if is_list else size, depth, place.fragments)
+        self._need_rows(node, definition, position, size)
+        return Position(type_, lists, None if is_list else size, depth, position.fragments)
 
-    def _need_rows(self, node: ast.FieldNode, definition: GraphQLField, place: Place, size: Size | None) -> None:
+    def _need_rows(self, node: ast.FieldNode, definition: GraphQLField, position: Position, size: Size | None) -> None:
         if size:
             needed = self._price.events if EVENTS_ARGUMENT in definition.args else self._price.rows
-            needed[(*place.lists, size)] += 1
+            needed[(*position.lists, size)] += 1
         elif node.name.value == "totalCount":
             self._price.rows[()] += ROWS_OF_A_COUNT  # of all objects of a page together
-        elif place.depth == 0:
+        elif position.depth == 0:
             self._price.rows[()] += 1
 
     def _count(self, what: str, number: int = 1) -> None:

@@ -25,7 +25,7 @@ from django.dispatch import receiver
 from django.http import HttpRequest
 
 from schema.addresses import client_address
-from watchtime.quota import close, closed, spend
+from watchtime.quota import close, closed, take_quota
 
 ATTEMPTS_A_MINUTE = 30  # of one address, by any names
 AT_ONCE = 3  # attempts of all addresses in each process: one is hashed, the others wait
@@ -99,7 +99,7 @@ def _refuse_who_tries_too_often(address: str) -> None:
     key = f"login {address}"
     if retry_after := closed(key, MINUTE):
         raise TooManyLogins(retry_after)
-    if retry_after := spend(key, 1, ATTEMPTS_A_MINUTE, MINUTE):
+    if retry_after := take_quota(key, 1, ATTEMPTS_A_MINUTE, MINUTE):
         close(key, MINUTE)
         logger.warning("Attempts to log in from %s are refused for %d seconds: too many", address, retry_after)
         raise TooManyLogins(retry_after)

@@ -12,8 +12,8 @@ from watchtime.events import WatchEvent
 from watchtime.models import Event
 
 
-def beyond_the_day(events: Sequence[WatchEvent]) -> set[int]:
-    """Return the positions of the events that would take their viewer beyond the limit of a day of UTC.
+def over_daily_limit(events: Sequence[WatchEvent]) -> set[int]:
+    """Return the positions of the events that would take their viewer over the limit of a UTC day.
 
     The day is that of `occurred_at`. Events that the ledger has already are repeats, and not among
     these. Two consumers that look at the same moment can let through a batch each.

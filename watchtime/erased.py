@@ -3,7 +3,7 @@
 Such an event may wait in the queue, be replayed from the dead letters, or be sent again. It is left out when it was
 sent or watched before the erasure, or has the id of an event that was erased. Others are of a viewer who came back.
 
-The key is SECRET_KEY: whoever has only the database cannot find out who was erased. Where SECRET_KEY changes, the old
+The key is SECRET_KEY: the database alone does not tell who was erased. Where SECRET_KEY changes, the old
 one belongs in SECRET_KEY_FALLBACKS, or the erased are forgotten.
 """
 

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, close_old_connections
 
 from broker import Delivery, Rejection, TryAgain, describe
-from watchtime.daily_limit import beyond_the_day
+from watchtime.daily_limit import over_daily_limit
 from watchtime.events import FieldError, InvalidEvent, WatchEvent, decode_message
 from watchtime.fold import Folded, fold
 
@@ -44,8 +44,8 @@ class IngestHandler:
                 else:
                     sources.append((delivery, part))
         for start in range(0, len(sources), MAX_FOLD):
-            within, beyond = _split_by_day(sources[start : start + MAX_FOLD])
-            rejections += beyond + self._fold(within)
+            within, over = _split_by_day(sources[start : start + MAX_FOLD])
+            rejections += over + self._fold(within)
         self.refused += len(rejections)
         return rejections
 
@@ -112,12 +112,12 @@ def _database_errors() -> Iterator[None]:
 
 
 def _split_by_day(sources: Sequence[Source]) -> tuple[list[Source], list[Rejection]]:
-    """Return what may be folded, and the rejections of the events that go beyond their viewer's day."""
+    """Return what may be folded, and the rejections of the events that go over their viewer's daily limit."""
     with _database_errors():
-        beyond = beyond_the_day([event for _, event in sources])
+        over = over_daily_limit([event for _, event in sources])
     reason = f"at: The viewer's day would have more than the {settings.VIEWER_DAY_MAX_SECONDS} seconds that are allowed"
-    rejections = [_rejected(*sources[position], reason) for position in sorted(beyond)]
-    return [source for position, source in enumerate(sources) if position not in beyond], rejections
+    rejections = [_rejected(*sources[position], reason) for position in sorted(over)]
+    return [source for position, source in enumerate(sources) if position not in over], rejections
 
 
 def _parts(delivery: Delivery) -> Iterator[WatchEvent | InvalidEvent]:

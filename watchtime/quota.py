@@ -7,10 +7,10 @@ import time
 from django.core.cache import cache
 
 
-def spend(key: str, amount: int, limit: int, seconds: int) -> int | None:
-    """Count an amount against what `key` may spend in `seconds`; return None, or the seconds to wait if it is too much.
+def take_quota(key: str, amount: int, limit: int, seconds: int) -> int | None:
+    """Take an amount from the quota of `key`, `limit` every `seconds`; return None, or the seconds to wait for enough.
 
-    What is refused is not counted. Processes share the count where they share a cache.
+    A refusal takes nothing. Processes share the count where they share a cache.
     """
     now = time.time()
     counter = _counter(key, now, seconds)

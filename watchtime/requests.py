@@ -1,6 +1,6 @@
 """The request that is being answered: its id, which its messages carry, and the names that metrics and logs use.
 
-No personal data belongs in these: they are logged, and kept by whoever collects metrics.
+No personal data belongs in these: they are logged, and kept where metrics are collected.
 """
 
 import logging

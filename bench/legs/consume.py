@@ -36,7 +36,7 @@ def drain(mark: int = 0) -> dict[str, Any]:
 
     Also the resident memory, in bytes, when `mark` events were counted and at the end.
     """
-    DatabaseWrapper.patience = settings.DATABASE_TIMEOUT  # as the command has it
+    DatabaseWrapper.statement_timeout = settings.DATABASE_TIMEOUT  # as the command has it
     ingest, stop, begin = IngestHandler(), threading.Event(), time.monotonic()
     last, done, marked = begin, 0, 0
 
@@ -64,7 +64,7 @@ def _resident() -> int:
 
 def fold_from_memory(count: int) -> float:
     """Return how many decoded events a second are folded."""
-    DatabaseWrapper.patience = settings.DATABASE_TIMEOUT
+    DatabaseWrapper.statement_timeout = settings.DATABASE_TIMEOUT
     events = [WatchEvent.decode(message) for message in messages(count)]
     size = settings.CONSUMER_BATCH_SIZE
     begin = time.monotonic()

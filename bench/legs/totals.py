@@ -14,7 +14,7 @@ from watchtime.postgresql.base import DatabaseWrapper
 
 def latencies(kind: str, reads: int) -> list[float]:
     """Return the seconds of each of so many reads: half of the viewer and the movie with most pairs, half of any."""
-    DatabaseWrapper.patience = settings.DATABASE_TIMEOUT  # as the web server has it
+    DatabaseWrapper.statement_timeout = settings.DATABASE_TIMEOUT  # as the web server has it
     read = READS[kind]
     result = []
     for number in range(reads):

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from pytest_django import Settings
 
-from watchtime.quota import spend
+from watchtime.quota import take_quota
 
 WINDOW = 10
 
@@ -20,25 +20,25 @@ def at(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 def test_each_window_has_its_own(at: Clock) -> None:
     at(1_000_000.0)
-    assert [spend("a", 1, 3, WINDOW) for _ in range(3)] == [None] * 3
-    assert spend("a", 1, 3, WINDOW) == WINDOW
+    assert [take_quota("a", 1, 3, WINDOW) for _ in range(3)] == [None] * 3
+    assert take_quota("a", 1, 3, WINDOW) == WINDOW
     at(1_000_007.5)
-    assert spend("a", 1, 3, WINDOW) == 3
-    assert spend("b", 3, 3, WINDOW) is None
+    assert take_quota("a", 1, 3, WINDOW) == 3
+    assert take_quota("b", 3, 3, WINDOW) is None
     at(1_000_000.0 + WINDOW)
-    assert spend("a", 3, 3, WINDOW) is None
+    assert take_quota("a", 3, 3, WINDOW) is None
 
 
 def test_what_is_refused_is_not_counted(at: Clock) -> None:
     at(1_000_000.0)
-    assert spend("a", 2, 3, WINDOW) is None
-    assert spend("a", 100, 3, WINDOW)
-    assert spend("a", 1, 3, WINDOW) is None
+    assert take_quota("a", 2, 3, WINDOW) is None
+    assert take_quota("a", 100, 3, WINDOW)
+    assert take_quota("a", 1, 3, WINDOW) is None
 
 
 def test_names_of_any_form(at: Clock) -> None:
     for name in ("a b", "x" * 1_000, "ü\n", ""):
-        assert spend(name, 1, 6_000, WINDOW) is None
+        assert take_quota(name, 1, 6_000, WINDOW) is None
 
 
 def test_redis_counts_for_all_processes_and_limits_nobody_when_away(settings: Settings, at: Clock) -> None:
@@ -50,4 +50,4 @@ def test_redis_counts_for_all_processes_and_limits_nobody_when_away(settings: Se
             "OPTIONS": {"IGNORE_EXCEPTIONS": True, "SOCKET_CONNECT_TIMEOUT": 0.2},
         }
     }
-    assert [spend("a", 100, 3, WINDOW) for _ in range(3)] == [None] * 3
+    assert [take_quota("a", 100, 3, WINDOW) for _ in range(3)] == [None] * 3

@@ -182,7 +182,7 @@ def put(path: Path, *keys: dict[str, Any]) -> None:
 
 
 def replace(path: Path, content: str) -> None:
-    """Put a new file in the place of the old one, as whoever rotates keys should."""
+    """Put a new file in the place of the old one, as a rotation of keys should."""
     beside = path.with_suffix(".new")
     beside.write_text(content)
     os.replace(beside, path)

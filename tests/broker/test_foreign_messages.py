@@ -155,7 +155,7 @@ def test_a_message_that_expires_is_a_dead_letter(broker: RabbitMQClient) -> None
 
 
 def test_pika_alone_ends_the_connection_over_such_properties(broker: RabbitMQClient) -> None:
-    """Why there is a class of ours in pika's table: were this mended there, it could go."""
+    """Why a class of this project stands in pika's table. It can go once pika decodes these properties."""
     broker.publish([b"declares the queues"])
     consume(broker, 1)
     publish(broker.queue, b"x", FOREIGN["timestamp in milliseconds"])

@@ -1,4 +1,4 @@
-"""The processes as whoever is on call meets them: probes, metrics of all workers, and logs to follow a request by."""
+"""The processes as an operator on call sees them: probes, metrics of all workers, and logs to follow a request by."""
 
 import json
 import re

@@ -132,7 +132,7 @@ class Proxy:
         self._each(partial(Link.arm, up=up), new_ones_too=new_ones_too)
 
     def heal(self) -> None:
-        """Let new connections pass, and close those that lost bytes: their streams are beyond repair."""
+        """Let new connections pass, and close those that lost bytes: their streams cannot be continued."""
         self._refusing = False
         self.cut()
 

@@ -143,7 +143,7 @@ BUGS = (
     Bug(
         "no deadline on the database",
         "watchtime/management/commands/consume.py",
-        (("        DatabaseWrapper.patience = settings.DATABASE_TIMEOUT\n", ""),),
+        (("        DatabaseWrapper.statement_timeout = settings.DATABASE_TIMEOUT\n", ""),),
         f"{FAULTS}/test_network.py::test_forgotten[consumer and PostgreSQL]",
     ),
     Bug(

@@ -49,7 +49,7 @@ class Servers:
         assert migrate.start().wait(60) == 0, migrate.output()
         self.node.wait_ready()
 
-    def mend(self) -> None:
+    def repair(self) -> None:
         """Start again what a failed test left stopped."""
         if not self.cluster.is_started:
             self.cluster.start()
@@ -254,7 +254,7 @@ class Stage:
             stack.callback(self.web.kill)
 
     def _drop(self) -> None:
-        self.servers.mend()
+        self.servers.repair()
         self.servers.cluster.execute(f"DROP DATABASE IF EXISTS {self.name} WITH (FORCE)")
         with self.channel() as channel:
             channel.queue_delete(self.queue)

@@ -39,7 +39,7 @@ def test_memory_alarm(stage: Stage) -> None:
 
 
 def test_queue_deleted_under_the_web_server(stage: Stage) -> None:
-    """What is published next fits no queue: it is refused, and the one after that makes the queue anew."""
+    """What is published next fits no queue: it is refused, and the next publish declares the queue again."""
     for _ in rounds(1):
         with stage.fault("queue deleted under the web server"):
             stage.pause_clients()

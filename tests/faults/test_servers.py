@@ -49,7 +49,7 @@ def test_rabbitmq_killed(stage: Stage) -> None:
 
 
 def test_rabbitmq_hangs(stage: Stage) -> None:
-    """The node stops for longer than heartbeats may fail: every connection is given up and made anew."""
+    """The node stops for longer than heartbeats may fail: every connection is closed and opened again."""
     for _ in rounds(1):
         with stage.fault("RabbitMQ hangs"):
             stage.servers.node.pause(random.uniform(6, 9))

@@ -14,7 +14,7 @@ from tests.processes import environment, serving, wait_for
 from tests.services import ROOT
 
 HERE = Path(__file__).parent
-PATIENCE = 240  # seconds; 15 are enough, unless much else runs on the machine
+TIMEOUT = 240  # seconds; 15 are enough, unless much else runs on the machine
 EVENT = json.dumps({"user": "ann", "slug": "heat", "at": 407}).encode()
 
 
@@ -38,13 +38,13 @@ def run(location: str, configuration: str, directory: Path) -> dict[str, Any]:
     settings = ["--config-file", str(HERE / f"{configuration}.toml")]
     command = [sys.executable, "-m", "schemathesis.cli", *settings, "run", location, *options]
     env = environment(PYTHONPATH=str(ROOT))
-    done = subprocess.run(command, cwd=directory, env=env, capture_output=True, text=True, timeout=PATIENCE)
+    done = subprocess.run(command, cwd=directory, env=env, capture_output=True, text=True, timeout=TIMEOUT)
     assert done.returncode == 0, done.stdout + done.stderr
     report: dict[str, Any] = json.loads((directory / "report.json").read_text())
     return report
 
 
-@pytest.mark.timeout(PATIENCE + 100)
+@pytest.mark.timeout(TIMEOUT + 100)
 @pytest.mark.parametrize(("path", "configuration"), [("/graphql/", "graphql"), ("/swagger.json", "rest")])
 def test_no_request_gets_what_is_not_documented(
     service: str, log: Path, tmp_path: Path, path: str, configuration: str

@@ -54,8 +54,8 @@ def test_the_example_gives_the_defaults() -> None:
 def test_one_file_reads_the_environment() -> None:
     readers = [
         str(path.relative_to(ROOT))
-        for room in ("project", "schema", "watchtime", "broker")
-        for path in (ROOT / room).rglob("*.py")
+        for package in ("project", "schema", "watchtime", "broker")
+        for path in (ROOT / package).rglob("*.py")
         if re.search(r"\benviron\b.*\[|os\.getenv|environ\.get|environ\.Env", path.read_text())
     ]
     assert readers == ["project/settings.py"]

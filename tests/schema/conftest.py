@@ -1,4 +1,4 @@
-"""What the tests of the GraphQL door share."""
+"""What the tests of the GraphQL endpoint share."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime

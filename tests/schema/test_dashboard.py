@@ -1,4 +1,4 @@
-"""The page at `/`, who gets it, and what it needs of the graph beyond the rest."""
+"""The page at `/`, who gets it, and the fields that only it asks for."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime

@@ -118,7 +118,7 @@ def test_fragments_that_multiply(too_large: Callable[..., str]) -> None:
 
 @pytest.mark.parametrize("fields", ["__typename " * 42, " ".join(f"a{index}: __typename" for index in range(31))])
 def test_a_fragment_that_nobody_spreads_is_measured(too_large: Callable[..., str], fields: str) -> None:
-    """It is validated, which is what is dear about it."""
+    """It is validated, which is the expensive part."""
     assert too_large(f"{{ __typename }} fragment A on Query {{ {fields} }}")
     assert too_large(f"{{ __typename }} fragment A on Query {{ ...B }} fragment B on Query {{ {fields} }}")
 

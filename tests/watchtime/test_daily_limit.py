@@ -1,4 +1,4 @@
-"""The most that a viewer may watch in a day: what goes beyond is a dead letter, what is counted stays a repeat."""
+"""The most that a viewer may watch in a day: what exceeds it is a dead letter, what is counted stays a repeat."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,7 +10,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from broker import Delivery, TryAgain
 from tests.factories import event
 from watchtime import ingest
-from watchtime.daily_limit import beyond_the_day
+from watchtime.daily_limit import over_daily_limit
 from watchtime.events import WatchEvent
 from watchtime.fold import fold
 from watchtime.ingest import IngestHandler
@@ -31,31 +31,31 @@ def watched(seconds: int, hour: float = 1, **fields: Any) -> WatchEvent:
 
 def test_a_day_ends_where_the_limit_is() -> None:
     events = [watched(60), watched(41), watched(40), watched(1), watched(0), watched(100, user="ben")]
-    assert beyond_the_day(events) == {1, 3}
+    assert over_daily_limit(events) == {1, 3}
 
 
 def test_days_are_of_utc_by_the_time_watched() -> None:
     events = [watched(100, hour) for hour in (-0.001, 0, 23.999, 24)]
-    assert beyond_the_day(events) == {2}
+    assert over_daily_limit(events) == {2}
 
 
 def test_what_the_ledger_has_counts_and_its_repeats_pass() -> None:
     counted = watched(90)
     fold([counted, watched(100, hour=30)])
     small, large = watched(10), watched(11)
-    assert beyond_the_day([counted, large, small, small, watched(1), counted]) == {1, 4}
-    assert beyond_the_day([watched(101, user="ben", id=counted.id)]) == {0}, "the id is another viewer's"
+    assert over_daily_limit([counted, large, small, small, watched(1), counted]) == {1, 4}
+    assert over_daily_limit([watched(101, user="ben", id=counted.id)]) == {0}, "the id is another viewer's"
 
 
 def test_without_a_limit_nobody_is_asked(settings: Settings, django_assert_num_queries: DjangoAssertNumQueries) -> None:
     settings.VIEWER_DAY_MAX_SECONDS = 0
     with django_assert_num_queries(0):
-        assert beyond_the_day([watched(1000)] * 3) == set()
+        assert over_daily_limit([watched(1000)] * 3) == set()
 
 
 def test_a_query_a_day_and_one_more(django_assert_num_queries: DjangoAssertNumQueries) -> None:
     with django_assert_num_queries(3):
-        beyond_the_day([watched(1, hour, user=f"u{n}") for n in range(50) for hour in (1, 25)])
+        over_daily_limit([watched(1, hour, user=f"u{n}") for n in range(50) for hour in (1, 25)])
 
 
 def test_the_consumer_makes_dead_letters_of_them() -> None:
@@ -75,7 +75,7 @@ def test_a_database_that_is_away_refuses_nobody(monkeypatch: pytest.MonkeyPatch)
     def away(_events: object) -> None:
         raise OperationalError("away")
 
-    monkeypatch.setattr(ingest, "beyond_the_day", away)
+    monkeypatch.setattr(ingest, "over_daily_limit", away)
     with pytest.raises(TryAgain):
         IngestHandler()([delivered(watched(1))])
 

@@ -229,7 +229,7 @@ def test_erasing_while_consumers_fold() -> None:
 
     def work(turn: Any) -> None:
         with closing(connection):
-            # With a rest in between: SQLite lets whoever waits for its lock try again, and promises nobody a turn.
+            # With a rest in between: those who wait for SQLite's lock try again, and none is promised a turn.
             while not stop.wait(0.02) and not failures:
                 try:
                     turn()

@@ -63,7 +63,7 @@ def test_repeats_are_counted_once() -> None:
 
 
 def test_a_repeat_may_be_dated_otherwise() -> None:
-    """`occurred_at` defaults to when a door accepted the event: a client's retry gets a later one."""
+    """`occurred_at` defaults to when an endpoint accepted the event: a client's retry gets a later one."""
     one = event(at=10)
     again = WatchEvent.decode(one.encode().replace(b"2026-01-01", b"2026-01-02"))
     assert again.occurred_at != one.occurred_at
@@ -93,7 +93,7 @@ def test_a_conflict_leaves_no_movie_and_no_viewer_behind() -> None:
 
 
 def test_an_id_is_its_viewers_own() -> None:
-    """Whoever sees an id cannot use it up before its owner, nor after."""
+    """Nobody can use up another viewer's id, neither before its owner nor after."""
     mine = event(user="anna", at=10)
     theirs = event(**{**mine.model_dump(), "user": "mallory", "at": 50})
     assert fold([theirs]) == Folded(1, 0, ())

@@ -17,7 +17,7 @@ from tests import services
 from tests.faults.proxy import Proxy
 from watchtime.postgresql.base import DatabaseWrapper
 
-PATIENCE = 1.5  # seconds; a busy machine needs half of one for what takes no time
+TIMEOUT = 1.5  # seconds; a busy machine needs half of one for what takes no time
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def proxy() -> Iterator[Proxy]:
 def database(
     proxy: Proxy, monkeypatch: pytest.MonkeyPatch, django_db_blocker: DjangoDbBlocker
 ) -> Iterator[DatabaseWrapper]:
-    monkeypatch.setattr(DatabaseWrapper, "patience", PATIENCE)
+    monkeypatch.setattr(DatabaseWrapper, "statement_timeout", TIMEOUT)
     with services.own_database() as url, django_db_blocker.unblock(), closing(connect(url, proxy)) as wrapper:
         yield wrapper
 
@@ -55,7 +55,7 @@ def gives_up(database: DatabaseWrapper, sql: str) -> bool:
     began = time.monotonic()
     with pytest.raises(OperationalError):
         ask(database, sql)
-    return PATIENCE <= time.monotonic() - began < PATIENCE + 2
+    return TIMEOUT <= time.monotonic() - began < TIMEOUT + 2
 
 
 def test_a_slow_statement_is_given_up_and_the_next_one_works(database: DatabaseWrapper) -> None:
@@ -98,7 +98,7 @@ def test_the_connections_of_other_threads_are_not_waited_for(database: DatabaseW
         for connection in (database, other):
             connection.health_check_enabled, connection.health_check_done = True, False
             assert ask(connection, "SELECT 3") == 3
-        assert time.monotonic() - began < PATIENCE
+        assert time.monotonic() - began < TIMEOUT
 
 
 def test_connecting_to_nobody_is_given_up(database: DatabaseWrapper, proxy: Proxy) -> None:
@@ -118,7 +118,7 @@ def test_the_locks_of_a_forgotten_transaction_are_released(database: DatabaseWra
     forgotten.execute("LOCK TABLE hot")
     proxy.forget()
     database.connection = None
-    time.sleep(2 * PATIENCE)
+    time.sleep(2 * TIMEOUT)
     with database.cursor() as cursor:
         cursor.execute("DROP TABLE hot")
     forgotten.close()
@@ -127,8 +127,8 @@ def test_the_locks_of_a_forgotten_transaction_are_released(database: DatabaseWra
 def test_without_a_limit_a_statement_takes_as_long_as_it_takes(
     database: DatabaseWrapper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(DatabaseWrapper, "patience", None)
-    assert ask(database, f"SELECT 1 FROM pg_sleep({2 * PATIENCE})") == 1
+    monkeypatch.setattr(DatabaseWrapper, "statement_timeout", None)
+    assert ask(database, f"SELECT 1 FROM pg_sleep({2 * TIMEOUT})") == 1
 
 
 def test_an_idle_connection_is_used_again_without_asking_the_server(

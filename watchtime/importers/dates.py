@@ -21,18 +21,18 @@ class DayFormat:
 
     @staticmethod
     def _decide(days: Iterable[str]) -> bool:
-        ambiguous, beyond = "", [False, False]
+        ambiguous, over_12 = "", [False, False]
         for text in days:
             if match := SLASHES.fullmatch(text.strip()):
                 numbers = int(match[1]), int(match[2])
-                beyond = [was or number > 12 for was, number in zip(beyond, numbers, strict=True)]
+                over_12 = [was or number > 12 for was, number in zip(over_12, numbers, strict=True)]
                 if not ambiguous and numbers[0] != numbers[1]:
                     ambiguous = text.strip()
-        if all(beyond):
+        if all(over_12):
             raise ImportFailed("the file has days both day first and month first: say how to read them with --dates")
-        if ambiguous and not any(beyond):
+        if ambiguous and not any(over_12):
             raise ImportFailed(f"{ambiguous} and all other days fit day first and month first: say which with --dates")
-        return beyond[0]
+        return over_12[0]
 
     def parse(self, text: str) -> date:
         """Return a day; years of two digits are of this century. Raises LeftOut."""

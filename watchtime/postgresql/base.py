@@ -22,21 +22,21 @@ PREPARE_AFTER = 5  # executions; planning a total takes PostgreSQL longer than r
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Connections on which no statement waits longer than `patience` seconds; as long as it takes when that is None."""
+    """Connections on which a statement may take `statement_timeout` seconds, or any time when that is None."""
 
-    patience: ClassVar[float | None] = None
+    statement_timeout: ClassVar[float | None] = None
     lost_at: ClassVar[float] = 0.0  # when a connection of this process was last given up
     _connected_at = _looked_at = 0.0
 
     def get_connection_params(self) -> dict[str, Any]:
         """Have the server, too, give up what the client gave up: its locks would stop everyone else."""
         parameters: dict[str, Any] = super().get_connection_params()
-        if self.patience is not None:
-            milliseconds = int(1000 * self.patience)
+        if self.statement_timeout is not None:
+            milliseconds = int(1000 * self.statement_timeout)
             parameters.setdefault("connect_timeout", CONNECT_TIMEOUT)
             parameters["prepare_threshold"] = self.settings_dict["OPTIONS"].get("prepare_threshold", PREPARE_AFTER)
             parameters.setdefault("tcp_user_timeout", milliseconds)
-            parameters.setdefault("keepalives_idle", max(1, int(self.patience)))
+            parameters.setdefault("keepalives_idle", max(1, int(self.statement_timeout)))
             parameters.setdefault("keepalives_interval", 1)
             parameters.setdefault("keepalives_count", 3)
             limits = ("statement_timeout", "idle_in_transaction_session_timeout", "client_connection_check_interval")
@@ -52,7 +52,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         A server that goes closes its connections, and that can be read. Django asks the server
         instead, which took a request of one small query half its time. One look a second is
         enough: no server is back sooner. When one connection had to be given up, the older ones
-        of other threads have hardly fared better.
+        of other threads are most likely broken, too.
         """
         if self.connection.closed or self._connected_at < DatabaseWrapper.lost_at:
             return False
@@ -67,15 +67,15 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """Connect, and limit every wait of the connection from now on."""
         self._connected_at = time.monotonic()
         connection = super().get_new_connection(conn_params)
-        if self.patience is not None:
-            connection.wait = partial(_wait, connection, self.patience)
+        if self.statement_timeout is not None:
+            connection.wait = partial(_wait, connection, self.statement_timeout)
         return connection
 
 
-def _wait(connection: "psycopg.Connection[Any]", patience: float, answer: Any, **options: Any) -> Any:
+def _wait(connection: "psycopg.Connection[Any]", timeout: float, answer: Any, **options: Any) -> Any:
     """Wait for an answer as psycopg does, but close the connection when none comes in time."""
     try:
-        return psycopg.Connection.wait(connection, answer, **{"timeout": patience + MARGIN, **options})
+        return psycopg.Connection.wait(connection, answer, **{"timeout": timeout + MARGIN, **options})
     except psycopg.OperationalError as error:
         if error.sqlstate is None:  # no word of the server's: the answer to this would pass for one to the next
             connection.close()

@@ -38,7 +38,7 @@ class Command(BaseCommand):
 
     def handle(self, *, parent: int | None, **_options: Any) -> None:
         start_tracing("watch-time-consumer")
-        DatabaseWrapper.patience = settings.DATABASE_TIMEOUT
+        DatabaseWrapper.statement_timeout = settings.DATABASE_TIMEOUT
         stop = threading.Event()
         _stop_on_signals(stop)
         if parent is not None:

@@ -51,12 +51,12 @@ class Command(BaseCommand):
     def handle(self, *, parent: int | None, **_options: Any) -> None:
         if parent is not None:
             stop_with(parent)
-        DatabaseWrapper.patience = settings.DATABASE_TIMEOUT
+        DatabaseWrapper.statement_timeout = settings.DATABASE_TIMEOUT
         _look_at_the_database()
         _require_free_port()
         _allow_open_files(CONNECTIONS + 1000)
         if settings.ALLOW_ANONYMOUS:
-            logger.warning("ALLOW_ANONYMOUS is true: whoever is on this machine may publish and read everything.")
+            logger.warning("ALLOW_ANONYMOUS is true: anyone on this machine may publish and read everything.")
         with TemporaryDirectory(prefix="watchtime-metrics-") as directory:
             # Workers must find the directory when they first import prometheus_client: a fork has imported it already.
             # And a process that starts afresh runs, after SIGHUP, the code that is there then.
