@@ -28,7 +28,7 @@ check: test $(CLIENTS)
 	$(BIN)/pytest -m faults
 	TEST_DATABASE=postgresql $(PYTEST)
 
-docs: $(VENV)/.dev
+docs: $(VENV)/.dev frontend/.assets
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 # FAULTS_ROUNDS=n for the long form, see docs/faults.md.

@@ -1,4 +1,4 @@
-"""What the documentation site shows beside docs/: the changelog, and the GraphQL reference made from the SDL."""
+"""What the documentation site has beside docs/: the changelog, the GraphQL reference made from the SDL, and Mermaid."""
 
 import os
 import re
@@ -20,10 +20,13 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
+from mkdocs.utils import get_relative_url
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 LINK_UPWARDS = re.compile(r"\[(?P<text>[^\]]+)\]\((?P<path>\.\./[^)#]+)(#[^)]*)?\)")
+MERMAID = ROOT / "frontend" / "node_modules" / "@mermaid-js" / "tiny" / "dist" / "mermaid.tiny.js"
+MERMAID_URL = "javascripts/mermaid.js"
 PAGE_OF = {"CHANGELOG.md": "changelog.md", "schema/schema.graphql": "reference.md"}
 
 
@@ -52,7 +55,16 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     pages = {"changelog.md": (ROOT / "CHANGELOG.md").read_text(), "reference.md": reference()}
     for name, content in pages.items():
         files.append(File.generated(config, name, content=content))
+    if MERMAID.exists():
+        files.append(File.generated(config, MERMAID_URL, abs_src_path=str(MERMAID)))
     return files
+
+
+def on_page_content(html: str, page: Page, **_arguments: object) -> str:
+    """Have a page with diagrams load Mermaid from the site itself. Without npm the theme loads it from unpkg.com."""
+    if 'class="mermaid"' in html and MERMAID.exists():
+        return f'{html}<script src="{get_relative_url(MERMAID_URL, page.url)}"></script>'
+    return html
 
 
 def reference() -> str:
