@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -77,6 +78,7 @@ def test_every_program_is_run() -> None:
 
 def test_the_packages_that_it_installs_are_those_that_the_tests_have() -> None:
     known = set(json.loads((HERE / "package.json").read_text())["dependencies"])
-    known |= set(re.findall(r"^([\w\[\]-]+)==", (services.ROOT / "requirements-dev.txt").read_text(), re.MULTILINE))
-    known |= set(re.findall(r"^([\w\[\]-]+)==", (services.ROOT / "requirements.txt").read_text(), re.MULTILINE))
+    project = tomllib.loads((services.ROOT / "pyproject.toml").read_text())
+    wanted = project["project"]["dependencies"] + project["dependency-groups"]["dev"]
+    known |= {re.split(r"[<>=;\s]", requirement)[0] for requirement in wanted}
     assert {name for each in programs().values() for name in each.packages} <= known
