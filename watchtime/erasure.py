@@ -31,7 +31,7 @@ from watchtime.models import (
     WatchTime,
 )
 from watchtime.pruning import base_of_pair, lock_ledger
-from watchtime.rows import execute
+from watchtime.rows import write
 
 READ_AT_ONCE = 5_000  # rows
 OWNED = (Event, WatchTime, PrunedPair, PrunedQuarter, PrunedKey)
@@ -124,7 +124,7 @@ def _subtract_from(model: type[MovieQuarter | MovieDay], periods: Mapping[Period
     """Subtract seconds and events from the movies' quarters or days, and remove those without any event."""
     table = model._meta.db_table
     columns = ["movie_id", "period", "seconds", "events"]
-    execute(
+    write(
         f"UPDATE {table} SET seconds = {table}.seconds - batch.seconds, events = {table}.events - batch.events "
         f"FROM {{rows}} WHERE {table}.movie_id = batch.movie_id AND {table}.period = batch.period",
         model,

@@ -21,7 +21,7 @@ from watchtime.erased import ANY_ERASURE, CAME_BACK, NOT_ERASED, erased_position
 from watchtime.events import WatchEvent
 from watchtime.models import BLOCK_SECONDS, CustomUser, Event, Movie, MovieBlock, MovieDay, MovieQuarter, WatchTime
 from watchtime.pruning import NOT_PRUNED, content_hash, content_of, pruned_hashes
-from watchtime.rows import execute, merge_rows, replacing
+from watchtime.rows import execute, insert_new, merge_rows, replacing, write
 
 logger = logging.getLogger(__name__)
 
@@ -150,7 +150,7 @@ def _keys(
 def _remove(model: type[CustomUser | Movie], ids: Iterable[int]) -> None:
     """Remove what this batch made for events that turned out to be conflicts."""
     if rows := [(pk,) for pk in sorted(ids)]:
-        execute(f"DELETE FROM {model._meta.db_table} WHERE id IN (SELECT id FROM {{rows}})", model, ["id"], rows)
+        write(f"DELETE FROM {model._meta.db_table} WHERE id IN (SELECT id FROM {{rows}})", model, ["id"], rows)
 
 
 def _enter(entries: Sequence[Entry]) -> Mapping[Key, Entry]:
@@ -159,17 +159,13 @@ def _enter(entries: Sequence[Entry]) -> Mapping[Key, Entry]:
     first = {_key(entry): entry for entry in reversed(entries)}
     columns = (*Entry._fields, "received_at")
     names = ", ".join(columns)
-    taken = execute(
+    insert = (
         f"INSERT INTO watchtime_event ({names}) SELECT {names} FROM {{rows}} WHERE {NOT_PRUNED} AND {NOT_ERASED} "
-        "ON CONFLICT (user_id, event_id) DO NOTHING RETURNING id",
-        Event,
-        columns,
-        [(*first[key], now) for key in sorted(first)],
+        "ON CONFLICT (user_id, event_id) DO NOTHING"
     )
-    if len(taken) == len(first):  # the usual case, for which the database need not return all keys
-        return first
-    select = "SELECT user_id, event_id FROM watchtime_event JOIN {rows} USING (id)"
-    return {key: first[key] for key in execute(select, Event, ["id"], taken, returns=["user_id", "event_id"])}
+    rows = [(*first[key], now) for key in sorted(first)]
+    taken = insert_new(insert, Event, columns, rows, returns=["user_id", "event_id"])
+    return first if taken is None else {key: first[key] for key in taken}
 
 
 def _contents(keys: Iterable[Key]) -> dict[Key, Content]:
@@ -261,7 +257,7 @@ def add_to_blocks(views: Curve, viewers: Curve) -> None:
 
 def add_to_periods(model: type[MovieQuarter | MovieDay], periods: Mapping[Period, tuple[int, int]]) -> None:
     """Add seconds and events to the movies' quarters or days."""
-    execute(
+    write(
         f"""
         INSERT INTO {model._meta.db_table} AS stored (movie_id, period, seconds, events)
         SELECT movie_id, period, seconds, events FROM {{rows}} WHERE true
@@ -283,7 +279,7 @@ def add_to_total(model: type[CustomUser | Movie], seconds: Mapping[int, int]) ->
             f"(SELECT id, batch.total_watch_time FROM {table} JOIN {{rows}} USING (id) "
             f"ORDER BY id FOR NO KEY UPDATE OF {table}) AS batch"
         )
-    execute(
+    write(
         f"UPDATE {table} SET total_watch_time = {table}.total_watch_time + batch.total_watch_time "
         f"FROM {batch} WHERE {table}.id = batch.id",
         model,

@@ -19,7 +19,7 @@ from django.db import connection, transaction
 
 from watchtime.aggregates import Aggregates, Entry, Pair, PairKey
 from watchtime.models import Event, PrunedKey, PrunedPair, PrunedQuarter
-from watchtime.rows import execute, merge_rows, replacing
+from watchtime.rows import execute, merge_rows, replacing, write
 
 PRUNED_AT_ONCE = 2_000  # events in one transaction: consumers wait for it
 Key = tuple[int, UUID]  # of the ledger: the viewer's id and the event's
@@ -78,7 +78,7 @@ def _keep_keys(entries: Sequence[Entry]) -> None:
     insert = (
         "INSERT INTO watchtime_prunedkey (user_id, event_id, content) SELECT user_id, event_id, content FROM {rows}"
     )
-    execute(insert, PrunedKey, columns, sorted(rows))
+    write(insert, PrunedKey, columns, sorted(rows))
 
 
 def content_of(entry: Entry) -> tuple[int, int, int, bool]:
@@ -89,7 +89,7 @@ def content_of(entry: Entry) -> tuple[int, int, int, bool]:
 def _delete(entries: Sequence[Entry]) -> None:
     keys = [(entry.user_id, entry.event_id) for entry in entries]
     delete = "DELETE FROM watchtime_event WHERE (user_id, event_id) IN (SELECT user_id, event_id FROM {rows})"
-    execute(delete, Event, ["user_id", "event_id"], keys)
+    write(delete, Event, ["user_id", "event_id"], keys)
 
 
 def _keep_sums(entries: Sequence[Entry]) -> None:
@@ -116,7 +116,7 @@ def _keep_sums(entries: Sequence[Entry]) -> None:
 def _keep_quarters(rows: Iterable[tuple[int, ...]]) -> None:
     columns = ["user_id", "period", "movie_id", "seconds", "events"]
     names = ", ".join(columns)
-    execute(
+    write(
         f"""
         INSERT INTO watchtime_prunedquarter AS stored ({names}) SELECT {names} FROM {{rows}} WHERE true
         ON CONFLICT (user_id, period, movie_id) DO UPDATE SET
