@@ -25,6 +25,7 @@ from watchtime.fold import fold
 from watchtime.ingest import IngestHandler
 from watchtime.models import CustomUser, Movie, WatchTime
 from watchtime.postgresql.base import DatabaseWrapper
+from watchtime.processes import collect_garbage_less
 from watchtime.rows import execute
 
 IDLE = 1.0  # seconds without a delivery: the queue is drained
@@ -36,7 +37,7 @@ def drain(mark: int = 0) -> dict[str, Any]:
 
     Also the resident memory, in bytes, when `mark` events were counted and at the end.
     """
-    DatabaseWrapper.statement_timeout = settings.DATABASE_TIMEOUT  # as the command has it
+    _settle()
     ingest, stop, begin = IngestHandler(), threading.Event(), time.monotonic()
     last, done, marked = begin, 0, 0
 
@@ -58,13 +59,19 @@ def drain(mark: int = 0) -> dict[str, Any]:
     return {"counted": done, "begin": begin, "end": last, "marked": marked, "resident": _resident()}
 
 
+def _settle() -> None:
+    """Set what `manage.py consume` sets for the process."""
+    DatabaseWrapper.statement_timeout = settings.DATABASE_TIMEOUT
+    collect_garbage_less()
+
+
 def _resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE
 
 
 def fold_from_memory(count: int) -> float:
     """Return how many decoded events a second are folded."""
-    DatabaseWrapper.statement_timeout = settings.DATABASE_TIMEOUT
+    _settle()
     events = [WatchEvent.decode(message) for message in messages(count)]
     size = settings.CONSUMER_BATCH_SIZE
     begin = time.monotonic()

@@ -20,7 +20,7 @@ from watchtime.models import RebuildDue
 from watchtime.monitoring import Monitor, Progress, serve_monitor
 from watchtime.observed import ObservedIngest
 from watchtime.postgresql.base import DatabaseWrapper
-from watchtime.processes import stop_with
+from watchtime.processes import collect_garbage_less, stop_with
 from watchtime.progress import ConsumerReport
 from watchtime.tracing import start_tracing
 
@@ -43,6 +43,7 @@ class Command(BaseCommand):
         _stop_on_signals(stop)
         if parent is not None:
             stop_with(parent)
+        collect_garbage_less()
         ingest, progress = IngestHandler(), Progress(settings.CONSUMER_STALL_SECONDS)
         logger.info("consuming %s", settings.BROKER_QUEUE)
         try:
