@@ -24,6 +24,7 @@ BENCHMARKS = (
     "access",
     "pages",
 )
+AGAINST = ("graphql", "embedded")  # those that can measure another checkout beside this one
 
 
 def main() -> None:
@@ -35,7 +36,9 @@ def main() -> None:
         default=float(os.environ.get("BENCH_SCALE", "1")),
         help="how much of the full work: 0.1 takes two minutes, 1 (the default, or BENCH_SCALE) all of it",
     )
-    parser.add_argument("--against", type=Path, metavar="PATH", help="another checkout, which graphql measures, too")
+    parser.add_argument(
+        "--against", type=Path, metavar="PATH", help="another checkout, which graphql and embedded measure, too"
+    )
     options = parser.parse_args()
     if unknown := set(options.names) - set(BENCHMARKS):
         parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
@@ -44,7 +47,7 @@ def main() -> None:
     try:
         for name in options.names or BENCHMARKS:
             progress(name)
-            more = {"against": options.against} if name == "graphql" and options.against else {}
+            more = {"against": options.against} if name in AGAINST and options.against else {}
             rows += importlib.import_module(f"bench.{name}").run(options.scale, **more)
     finally:
         print_table(rows)  # also what was found before one failed or somebody stopped it

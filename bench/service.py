@@ -83,9 +83,9 @@ def on_servers(root: Path = ROOT) -> Iterator[Service]:
 
 
 @contextmanager
-def embedded() -> Iterator[Service]:
-    """Give a service on SQLite with the embedded queue."""
+def embedded(root: Path = ROOT) -> Iterator[Service]:
+    """Give a service on SQLite with the embedded queue, of this checkout or another."""
     with tempfile.TemporaryDirectory(prefix="bench-") as directory:
-        service = Service(f"sqlite:///{directory}/db.sqlite3", "database://", "bench.events")
+        service = Service(f"sqlite:///{directory}/db.sqlite3", "database://", "bench.events", root)
         service.manage("migrate", "--verbosity", "0")
         yield service
