@@ -73,7 +73,7 @@ class Consumer:
             if rejections is None or not self._dead_letter(subscription, rejections):
                 return  # told to stop while the batch could not be done: it is delivered again
             subscription.acknowledge(batch)
-            if len(batch) == self.width < self.batch_size:
+            if self._room(batch) <= 0 and self.width < self.batch_size:
                 self._widen(subscription)
         self.report(subscription)
 

@@ -7,6 +7,7 @@ import pytest
 
 from broker import Broker, DeadLetter, Delivery, Depths, Rejection, Subscription
 from broker.consumer import MAX_FAILURES_IN_A_ROW, Consumer, pauses
+from broker.delivery import MESSAGE_BYTES
 from broker.errors import BrokerError, BrokerMisconfigured, BrokerUnavailable, TryAgain
 
 
@@ -62,7 +63,9 @@ class MemorySubscription(Subscription):
     def receive(self, limit: int, timeout: float) -> list[Delivery]:
         if self.broker.script:
             raise self.broker.script.pop(0)
-        taken, self.waiting = self.waiting[:limit], self.waiting[limit:]
+        taken: list[Delivery] = []
+        while self.waiting and len(taken) < limit and sum(len(d.body) for d in taken) < limit * MESSAGE_BYTES:
+            taken.append(self.waiting.pop(0))
         return taken
 
     def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
@@ -199,6 +202,19 @@ def test_batches_grow_from_one_message() -> None:
 
     run(broker, save, batch_size=150)
     assert sizes == [1, 10, 100, 89]
+
+
+def test_batches_of_long_messages_grow_too() -> None:
+    """They are full before they have as many messages; one that stayed small would hold up a busy queue."""
+    broker = MemoryBroker([message + b" " * 3 * MESSAGE_BYTES for message in MESSAGES])
+    sizes: list[int] = []
+
+    def save(deliveries: Sequence[Delivery]) -> list[Rejection]:
+        sizes.append(len(deliveries))
+        return []
+
+    run(broker, save, batch_size=100)
+    assert sizes[:4] == [1, 4, 34, 34]
 
 
 def test_what_nobody_looked_at_is_given_back_where_a_redelivery_is_no_use() -> None:
