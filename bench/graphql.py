@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from bench.leg import legs
 from bench.report import Row, in_turns, per_second, ratio
 from bench.service import Service, embedded, on_servers
-from bench.web import Load, Server, post, serving
+from bench.web import GENERATOR, Load, Server, post, serving
 
 ROUNDS = 7
 SECONDS = 1.0
@@ -55,7 +55,7 @@ CASES = {
 
 def run(scale: float, against: Path | None = None) -> list[Row]:
     """Measure each operation against a bare view on both databases, against the peer and the checkout on PostgreSQL."""
-    rows = []
+    rows = [Row("clients of all that follows", GENERATOR)]
     with embedded() as service, filled(service), serving(service, **SAME) as server:
         rows += [_beside(server, f"{name}: SQLite, embedded queue", case, scale) for name, case in CASES.items()]
     with ExitStack() as stack:
