@@ -10,12 +10,13 @@ import json
 import multiprocessing
 import sys
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache, partial
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from django.conf import settings
 
+from project.threads import Threads
 from project.wsgi import application as django
 from watchtime.monitoring import PATHS
 from watchtime.processes import stop_with
@@ -51,12 +52,12 @@ class Gateway:
         probes: Collection[str] = (),
     ) -> None:
         self._application = application
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="web")
+        self._threads: Threads[Answer] = Threads(threads, "web")
         self._body_limit = body_limit
         self._body_timeout = body_timeout
         self._room = threads + most_waiting
         self._probes = probes
-        self._probe_threads = ThreadPoolExecutor(PROBE_THREADS, thread_name_prefix="probe")
+        self._probe_threads: Threads[Answer] = Threads(PROBE_THREADS, "probe")
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -86,12 +87,12 @@ class Gateway:
 
     async def _run(self, scope: Mapping[str, Any], body: bytes) -> Answer:
         if scope["path"] in self._probes:
-            return await asyncio.get_running_loop().run_in_executor(self._probe_threads, self._answer, scope, body)
+            return await self._probe_threads.run(partial(self._answer, scope, body))
         if self._room <= 0:
             return _problem(503, "The service is overloaded, come again", (b"retry-after", b"1"))
         self._room -= 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, self._answer, scope, body)
+            return await self._threads.run(partial(self._answer, scope, body))
         finally:
             self._room += 1
 
@@ -136,12 +137,17 @@ def wsgi_variables(scope: Mapping[str, Any], body: bytes) -> dict[str, Any]:
     for raw_name, raw_value in scope["headers"]:
         if b"_" in raw_name:
             continue
-        name, value = "HTTP_" + raw_name.decode("latin-1").upper().replace("-", "_"), raw_value.decode("latin-1")
+        name, value = _variable(raw_name), raw_value.decode("latin-1")
         variables[name] = f"{variables[name]}{SEPARATORS.get(name, ',')}{value}" if name in variables else value
     variables["CONTENT_TYPE"] = variables.pop("HTTP_CONTENT_TYPE", "")
     declared, in_chunks = variables.pop("HTTP_CONTENT_LENGTH", None), variables.pop("HTTP_TRANSFER_ENCODING", None)
     variables["CONTENT_LENGTH"] = declared if declared and not in_chunks else str(len(body))
     return variables
+
+
+@lru_cache(maxsize=500)
+def _variable(header: bytes) -> str:
+    return "HTTP_" + header.decode("latin-1").upper().replace("-", "_")
 
 
 def _problem(status: int, detail: str, *headers: tuple[bytes, bytes]) -> Answer:

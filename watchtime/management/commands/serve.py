@@ -15,7 +15,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import InterfaceError, OperationalError, connections
 from granian import Granian
-from granian.constants import HTTPModes, Interfaces
+from granian.constants import HTTPModes, Interfaces, Loops
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
@@ -70,6 +70,7 @@ class Command(BaseCommand):
             address=settings.HOST,
             port=settings.PORT,
             interface=Interfaces.ASGINL,
+            loop=Loops.uvloop,
             http=HTTPModes.http1,
             http1_settings=HTTP1Settings(header_read_timeout=IDLE_TIMEOUT),
             workers=settings.WEB_WORKERS,
