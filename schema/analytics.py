@@ -1,4 +1,4 @@
-"""What can be read beyond totals: coverage, retention, and watch time over time."""
+"""Types and arguments of the analytics: coverage, retention, completions, series of watch time, live numbers."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -22,22 +22,27 @@ ROWS_OF_A_SEARCH = 300  # it looks at 10,000 movies and as many viewers
 ROWS_OF_COMPLETIONS = 300  # they count up to 50,000 viewers
 
 
-@strawberry.enum(name="Interval", description="How long each interval of a series is.")
+@strawberry.enum(
+    name="Interval",
+    description="How long each interval of a series is. Intervals begin and end in the time zone `timeZone`.",
+)
 class IntervalOption(Enum):
     """The intervals, as clients name them."""
 
-    HOUR = strawberry.enum_value(Interval.HOUR, description="An hour of the clock in timeZone.")
-    DAY = strawberry.enum_value(Interval.DAY, description="A day of timeZone, from midnight on.")
-    WEEK = strawberry.enum_value(Interval.WEEK, description="A week of timeZone, from Monday on.")
-    MONTH = strawberry.enum_value(Interval.MONTH, description="A month of timeZone, from the first on.")
+    HOUR = strawberry.enum_value(Interval.HOUR, description="An hour of the clock.")
+    DAY = strawberry.enum_value(Interval.DAY, description="A day, from midnight to midnight.")
+    WEEK = strawberry.enum_value(Interval.WEEK, description="A week that begins on Monday.")
+    MONTH = strawberry.enum_value(Interval.MONTH, description="A month of the calendar.")
 
 
-From = Annotated[datetime, strawberry.argument(name="from", description="Where the window begins: this moment counts.")]
-To = Annotated[datetime, strawberry.argument(description="Where the window ends: this moment does not count any more.")]
+From = Annotated[
+    datetime, strawberry.argument(name="from", description="When the window begins; this moment is in it.")
+]
+To = Annotated[datetime, strawberry.argument(description="When the window ends; this moment is not in it.")]
 By = Annotated[
     IntervalOption,
     strawberry.argument(
-        description="How long each interval is. Days, weeks (from Monday) and months are those of timeZone."
+        description="How long each interval is. Days, weeks and months begin at midnight of `timeZone`."
     ),
 ]
 TimeZone = Annotated[
@@ -53,59 +58,74 @@ Shares = Annotated[
 First = Annotated[int | None, strawberry.argument(description=f"How many to return, at most {MAX_TOP}.")]
 
 
-@strawberry.type(description="A part of a movie: the seconds from `start` on and before `end`.")
+@strawberry.type(description="A part of a movie, from `start` up to but not including `end`: 60 to 90 has 30 seconds.")
 class Stretch:
     """Seconds into the movie."""
 
-    start: int = strawberry.field(description="The first second.")
-    end: int = strawberry.field(description="The second after the last.")
+    start: int = strawberry.field(description="The first second, counted from the beginning of the movie.")
+    end: int = strawberry.field(description="The second after the last one.")
 
 
-@strawberry.type(description="A part of a movie, with how often and by how many viewers its seconds were watched.")
+@strawberry.type(description="A part of a movie, and how often it was watched.")
 class RetentionPoint:
     """Means over the seconds of the part."""
 
     start: float = strawberry.field(description="Where the part begins, in seconds into the movie.")
     end: float = strawberry.field(description="Where the part ends, in seconds into the movie.")
-    views: float = strawberry.field(description="How often a second was watched, in the mean; a replay counts again.")
-    viewers: float = strawberry.field(description="How many different viewers watched a second, in the mean.")
+    views: float = strawberry.field(
+        description="How often each second of the part was watched, on average. A replay counts again."
+    )
+    viewers: float = strawberry.field(
+        description="How many different viewers watched each second of the part, on average."
+    )
 
 
-@strawberry.type(description="An interval of a window, with what was watched in it.")
+@strawberry.type(
+    description="An interval of a time window, and what was watched in it: the events with an `occurredAt` in the "
+    "interval."
+)
 class WatchTimePoint:
     """An event counts in the interval that holds its `occurredAt`."""
 
     start: datetime = strawberry.field(
-        description="When the interval begins, in UTC. The first may begin before the window; only the window counts."
+        description="When the interval begins, in UTC. The first interval may begin before the window; only what lies "
+        "in the window counts."
     )
-    total_watch_time: Seconds = strawberry.field(description="How long was watched.")
-    events: int = strawberry.field(description="How many events were counted.")
+    total_watch_time: Seconds = strawberry.field(description="Seconds watched.")
+    events: int = strawberry.field(description="The number of events.")
 
 
-@strawberry.type(description="The viewers who watched a certain share of a movie.")
+@strawberry.type(
+    description="The viewers who watched a share of a movie between two limits: `start` up to but not including `end`."
+)
 class CompletionBin:
     """Shares from 0 to 1."""
 
-    start: float = strawberry.field(description="The least share of the movie that they watched, 0 to 1.")
-    end: float = strawberry.field(description="The share that they watched less of; the last bin has those of 1, too.")
-    viewers: int = strawberry.field(description="How many they are.")
+    start: float = strawberry.field(description="The smallest share of the movie, 0 to 1; 0.5 is half.")
+    end: float = strawberry.field(
+        description="The share at which the next bin begins. The last bin ends at 1 and includes it."
+    )
+    viewers: int = strawberry.field(description="The number of viewers.")
 
 
-@strawberry.type(description="What happens now, not more than a second old.")
+@strawberry.type(description="Live numbers, usually less than a second old.")
 class Live:
     """Numbers for a page that asks every second."""
 
     events_per_second: float = strawberry.field(
-        description="How many events were counted in a second, in the mean of the last five."
+        description="Events counted per second, on average over the last 5 seconds."
     )
-    watch_time_today: Seconds = strawberry.field(description="How long was watched today, by all viewers.")
-    viewers_now: int = strawberry.field(description="How many viewers watched something within the last minute.")
+    watch_time_today: Seconds = strawberry.field(
+        description="Seconds that all viewers together watched since midnight of `timeZone`."
+    )
+    viewers_now: int = strawberry.field(description="How many viewers watched something in the last 60 seconds.")
     messages_waiting: int | None = strawberry.field(
-        description="How many messages wait to be counted, each of one event or more; null while the broker does not "
-        "tell."
+        description="Messages in the queue that wait to be counted, each with 1 to 100 events; null while the broker "
+        "does not answer."
     )
     dead_letters: int | None = strawberry.field(
-        description="How many messages are kept that could not be counted; null while the broker does not tell."
+        description="Messages that could not be counted and are kept as dead letters; null while the broker does not "
+        "answer."
     )
 
     @classmethod

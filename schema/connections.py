@@ -31,7 +31,7 @@ class Edge(NamedTuple):
         return self.order.cursor(self.node)
 
 
-@strawberry.type(name="Connection", description="A page of a list.")
+@strawberry.type(name="Connection", description="One page of a list.")
 class Connection(relay.Connection[NodeType], Generic[NodeType]):
     """A page of a source. Strawberry's own reads offsets, and its Django integration's an OR of comparisons."""
 
@@ -51,13 +51,13 @@ class Connection(relay.Connection[NodeType], Generic[NodeType]):
         return cls(source=nodes, window=window)  # type: ignore[call-arg]
 
     # The next two stand in for attributes of Strawberry's, so that a page is read only when it is asked for.
-    @strawberry.field(description="The items of this page with their cursors.")  # type: ignore[misc]
+    @strawberry.field(description="The items of this page, each with its cursor.")  # type: ignore[misc]
     def edges(self) -> list[relay.Edge[NodeType]]:
         """Return the rows of the page in the list's order."""
         rows = self.window.in_order(self._rows)
         return cast("list[relay.Edge[NodeType]]", [Edge(row, self.window.order) for row in rows])
 
-    @strawberry.field(description="Where this page begins and ends, and whether there are more.")  # type: ignore[misc]
+    @strawberry.field(description="The page's two end cursors, and whether there are more items.")  # type: ignore[misc]
     def page_info(self) -> relay.PageInfo:
         """Return the cursors of both ends."""
         rows = self.window.in_order(self._rows)
@@ -70,7 +70,10 @@ class Connection(relay.Connection[NodeType], Generic[NodeType]):
             end_cursor=ends[-1] if ends else None,
         )
 
-    @strawberry.field(description="How many items the whole list has; null when too many to count in passing.")
+    @strawberry.field(
+        description="How many items the whole list has; null when there are more than 150,000, which would take too "
+        "long to count."
+    )
     def total_count(self) -> int | None:
         """Return the length of the list, which no other field computes."""
         return self.source.count()
@@ -92,10 +95,12 @@ class Paging(ConnectionExtension):
         own = list(field.arguments)
         super().apply(field)
         field.arguments = [
-            _argument("first", int | None, "How many items to read from the start."),
-            _argument("after", str | None, "The cursor behind which to start."),
-            _argument("last", int | None, "How many items to read from the end."),
-            _argument("before", str | None, "The cursor before which to end."),
+            _argument(
+                "first", int | None, "Read so many items, 0 to 100, from the start or after `after`; 20 by default."
+            ),
+            _argument("after", str | None, "Read the items behind this cursor, such as `endCursor` of a page."),
+            _argument("last", int | None, "Read so many items, 0 to 100, from the end or before `before`."),
+            _argument("before", str | None, "Read the items in front of this cursor, such as `startCursor` of a page."),
             *own,
         ]
 

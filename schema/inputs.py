@@ -1,4 +1,4 @@
-"""The events that clients send, and how they come to the event contract.
+"""The events that clients send, and how they get to the event contract.
 
 GraphQL coerces the variables before any resolver runs, and one wrong type among a thousand events would
 refuse them all. Events of a list among the variables are therefore handed to the resolver as they were sent,
@@ -24,33 +24,41 @@ EVENT_INPUT = "EventInput"  # the name of the type below in the graph
 WITH_DEFAULTS = frozenset({"start", "positional"})  # its fields whose type takes no null
 
 
-@strawberry.input(description="A viewer watched a movie from one moment to another.")
+@strawberry.input(
+    description="A report of viewing: a viewer watched a movie from `start` to `at`. It adds `at - start` seconds to "
+    "the totals."
+)
 class EventInput:
     """An event as it was sent: the contract judges `fields`; those that there are, are attributes as well."""
 
     fields: strawberry.Private[object]
     user: str = strawberry.field(
-        description="The viewer's name: 1 to 100 letters, digits and @ . + - _; upper and lower case differ. For any "
-        "other name, such as one with a space, send an id of the viewer's, for example a UUID."
+        description="The viewer's username: 1 to 100 letters, digits and @ . + - _, such as `anna`. Upper and lower "
+        "case differ. For a name with other characters, such as a space, send an id of the viewer instead, "
+        "such as a UUID."
     )
-    slug: str = strawberry.field(description="The movie's slug: 1 to 50 ASCII letters, digits, - and _")
-    at: int = strawberry.field(description="The moment that was reached, in seconds into the movie: 0 to 86,400.")
+    slug: str = strawberry.field(
+        description="The movie's slug: 1 to 50 ASCII letters, digits, - and _, such as `alien`."
+    )
+    at: int = strawberry.field(
+        description="Where the viewing ended, in seconds into the movie: 0 to 86,400, such as 407."
+    )
     start: int = strawberry.field(
-        default=0, description="Where this stretch of viewing began, in seconds into the movie: 0 to `at`."
+        default=0, description="Where the viewing began, in seconds into the movie: 0 to `at`."
     )
     id: UUID | None = strawberry.field(
         default=UNSET,
-        description="The idempotency key, unique for the viewer: repeats of an event carry the same. A UUID of any "
-        "version; 7 is best. Made when not given.",
+        description="The idempotency key, unique for the viewer. Send the same one when you send the event again, so "
+        "that it counts once. A UUID of any version, best 7. Made by the service when it is left out.",
     )
     occurred_at: datetime | None = strawberry.field(
         default=UNSET,
-        description="When it was watched, from 1970 to a day in the future; when it was accepted, if not given.",
+        description="When it was watched, from 1970 to a day from now. The time of acceptance when it is left out.",
     )
     positional: bool = strawberry.field(
         default=True,
-        description="Whether `start` and `at` are moments of the movie. False: only their difference is known, "
-        "and `start` is 0.",
+        description="Whether `start` and `at` are moments of the movie. Send false when only the length of the viewing "
+        "is known: then `start` is 0 and `at` is the length, in seconds.",
     )
 
     @classmethod

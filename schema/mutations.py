@@ -1,4 +1,4 @@
-"""The writes of the graph: an event, or many, and what people enter about movies."""
+"""The mutations: publishing events, changing a movie's title and duration, erasing a viewer."""
 
 from typing import Annotated, cast
 from uuid import UUID
@@ -18,24 +18,35 @@ from watchtime.events import WatchEvent, publish
 from watchtime.movies import InvalidChange, update_movie
 
 
-@strawberry.type(description="What became of an event.")
+@strawberry.type(description="The result of `publishEvent`: the event's id, or what is wrong with it.")
 class PublishEventPayload:
     """The id when it was stored, what is wrong with it otherwise."""
 
-    id: UUID | None = strawberry.field(description="The id that the event is stored under; null when it is invalid.")
-    user_errors: list[UserError] = strawberry.field(description="What is wrong with the event; empty when stored.")
+    id: UUID | None = strawberry.field(
+        description="The id of the stored event, sent or made; null when the event is invalid."
+    )
+    user_errors: list[UserError] = strawberry.field(
+        description="What is wrong with the event; empty when it was stored."
+    )
 
 
-@strawberry.type(description="What became of a batch of events.")
+@strawberry.type(
+    description="The result of `publishEvents`: the ids of the stored events, and what is wrong with the others."
+)
 class PublishEventsPayload:
     """The ids of those that were stored, what is wrong with the others."""
 
     accepted_count: int = strawberry.field(description="How many events were stored.")
-    ids: list[UUID] = strawberry.field(description="The ids of the stored events, in the order they were sent in.")
-    user_errors: list[UserError] = strawberry.field(description="What is wrong with the others, by their index.")
+    ids: list[UUID] = strawberry.field(
+        description="The ids of the stored events, in the order in which the events were sent."
+    )
+    user_errors: list[UserError] = strawberry.field(
+        description="What is wrong with the other events; a path such as `events`, `3`, `at` names event 3, counted "
+        "from 0."
+    )
 
 
-@strawberry.type(description="What became of erasing a viewer.")
+@strawberry.type(description="The result of `eraseViewer`.")
 class EraseViewerPayload:
     """How many events are gone, or why none is."""
 
@@ -43,22 +54,23 @@ class EraseViewerPayload:
     user_errors: list[UserError] = strawberry.field(description="Why the viewer was not erased; empty when it was.")
 
 
-@strawberry.type(description="What became of the change of a movie.")
+@strawberry.type(description="The result of `updateMovie`.")
 class UpdateMoviePayload:
     """The movie when it was changed, what is wrong with the change otherwise."""
 
-    movie: Movie | None = strawberry.field(description="The movie as it is now; null when nothing was changed.")
+    movie: Movie | None = strawberry.field(description="The movie with the change; null when the change is invalid.")
     user_errors: list[UserError] = strawberry.field(
         description="What is wrong with the change; empty when it was made."
     )
 
 
-@strawberry.type(description="What can be written.")
+@strawberry.type(description="Writes. A caller who may not make one gets the error `FORBIDDEN` or `UNAUTHENTICATED`.")
 class Mutation:
     """The root of every mutation."""
 
     @strawberry.mutation(
-        description="Store an event, to be counted exactly once. SERVICE_UNAVAILABLE: send it again, same id.",
+        description="Store one event. It is counted once, soon afterwards. When the error is `SERVICE_UNAVAILABLE`, or "
+        "no answer comes, send the event again with the same `id`.",
         extensions=[WritePermission(publishes)],
     )
     def publish_event(
@@ -76,7 +88,8 @@ class Mutation:
         return PublishEventPayload(id=accepted.id, user_errors=[])
 
     @strawberry.mutation(
-        description="Store up to 1,000 events; the valid ones of a batch are stored.",
+        description="Store up to 1,000 events. Valid ones are stored even when others are invalid. When the error is "
+        "`SERVICE_UNAVAILABLE`, or no answer comes, send all of them again with the same `id`s.",
         extensions=[WritePermission(publishes)],
     )
     def publish_events(
@@ -97,11 +110,12 @@ class Mutation:
         )
 
     @strawberry.mutation(
-        description="Erase a viewer with everything that is held of them, and take it out of the movies' numbers.",
+        description="Erase a viewer and everything that is stored of them, and subtract it from the movies' numbers. "
+        "For staff.",
         extensions=[WritePermission(erases_viewers)],
     )
     def erase_viewer(
-        self, info: Info, username: Annotated[str, strawberry.argument(description="The viewer's name.")]
+        self, info: Info, username: Annotated[str, strawberry.argument(description="The viewer's username.")]
     ) -> EraseViewerPayload:
         """Erase a viewer; `manage.py erase_viewer` does the same without this API's limit of time."""
         try:
@@ -112,7 +126,7 @@ class Mutation:
         return EraseViewerPayload(erased_events=events, user_errors=[])
 
     @strawberry.mutation(
-        description="Give a movie its title, its duration or both. For staff.",
+        description="Set a movie's title, its duration or both; what is left out stays. For staff.",
         extensions=[WritePermission(changes_movies)],
     )
     def update_movie(
@@ -120,10 +134,11 @@ class Mutation:
         info: Info,
         slug: Annotated[str, strawberry.argument(description="The slug of the movie.")],
         title: Annotated[
-            str | None, strawberry.argument(description="The title, at most 200 characters; null for none.")
+            str | None, strawberry.argument(description="The title, at most 200 characters; null removes it.")
         ] = UNSET,
         duration_seconds: Annotated[
-            int | None, strawberry.argument(description="How long the movie is, 1 to 86,400 seconds; null for unknown.")
+            int | None,
+            strawberry.argument(description="The length of the movie in seconds, 1 to 86,400; null makes it unknown."),
         ] = UNSET,
     ) -> UpdateMoviePayload:
         """Change what is given of a movie, and leave what is not."""

@@ -55,18 +55,18 @@ _NODES: Mapping[str, tuple[QuerySet[Any], str | None]] = {
     "Event": (models.Event.objects.select_related("user", "movie"), "user__username"),
 }
 
-Username = Annotated[str, strawberry.argument(description="The viewer's name.")]
-MoviePk = Annotated[strawberry.ID | None, strawberry.argument(description="The movie's primary key.")]
-MovieSlug = Annotated[str | None, strawberry.argument(description="The movie's slug.")]
-Text = Annotated[str, strawberry.argument(description="A part of the name; upper and lower case are the same.")]
+Username = Annotated[str, strawberry.argument(description="The viewer's username, such as `anna`.")]
+MoviePk = Annotated[strawberry.ID | None, strawberry.argument(description="The movie's `pk`, such as `42`.")]
+MovieSlug = Annotated[str | None, strawberry.argument(description="The movie's slug, such as `alien`.")]
+Text = Annotated[str, strawberry.argument(description="A part of the name, such as `runn`, in upper or lower case.")]
 
 
-@strawberry.type(description="What can be read.")
+@strawberry.type(description="Reads. What the caller may not read looks as if it did not exist: null or an empty list.")
 class Query:
     """The root of every query."""
 
     @strawberry.field(
-        description="A viewer with the time watched, of all movies; null when unknown.",
+        description="A viewer with the seconds watched of all movies; null when there is no such viewer.",
         extensions=[Permission(reads_the_viewer)],
     )
     def user_total_watch_time(self, username: Username) -> User | None:
@@ -74,7 +74,7 @@ class Query:
         return cast("User | None", totals.user_total(username))
 
     @strawberry.field(
-        description="A movie with the time it was watched; null when unknown. Give pk or slug.",
+        description="A movie with the seconds watched by all viewers; null when unknown. Give `pk` or `slug`.",
         extensions=[Permission(reads_movies)],
     )
     def movie_total_watch_time(self, pk: MoviePk = UNSET, slug: MovieSlug = UNSET) -> Movie | None:
@@ -86,7 +86,7 @@ class Query:
         return cast("Movie | None", totals.movie_total(pk=primary_key(given_pk), slug=given_slug))
 
     @strawberry.field(
-        description="What a viewer watched of a movie; null when nothing, or unknown. Give moviePk or movieSlug.",
+        description="What a viewer watched of a movie; null when that is nothing. Give `moviePk` or `movieSlug`.",
         extensions=[Permission(reads_the_viewer)],
     )
     def user_movie_total_watch_time(
@@ -101,7 +101,7 @@ class Query:
 
     @connection(
         Connection[User],
-        description="The viewers, those who watched most first unless ordered otherwise.",
+        description="All viewers, by default those with the greatest `totalWatchTime` first.",
         permission=ListPermission(reads_viewers, lists.MOST_USERS),
     )
     def users(
@@ -116,7 +116,7 @@ class Query:
 
     @connection(
         Connection[Movie],
-        description="The movies, the most watched first unless ordered otherwise.",
+        description="All movies, by default those with the greatest `totalWatchTime` first.",
         permission=ListPermission(reads_movies, lists.MOST_MOVIES),
     )
     def movies(
@@ -130,18 +130,18 @@ class Query:
 
     @connection(
         Connection[Event],
-        description="The events that were counted, newest first by the time watched.",
+        description="The events that were counted, the latest `occurredAt` first. The arguments narrow the list down.",
         permission=ListPermission(reads_the_viewer, lists.NEWEST_FIRST),
     )
     def events(
         self,
-        username: Annotated[str | None, strawberry.argument(description="Only events of this viewer.")] = UNSET,
-        slug: Annotated[str | None, strawberry.argument(description="Only events of this movie.")] = UNSET,
+        username: Annotated[str | None, strawberry.argument(description="Only the viewer with this name.")] = UNSET,
+        slug: Annotated[str | None, strawberry.argument(description="Only the movie with this slug.")] = UNSET,
         occurred_from: Annotated[
-            datetime | None, strawberry.argument(description="Only what was watched at this time or later.")
+            datetime | None, strawberry.argument(description="Only events with this `occurredAt` or a later one.")
         ] = UNSET,
         occurred_before: Annotated[
-            datetime | None, strawberry.argument(description="Only what was watched before this time.")
+            datetime | None, strawberry.argument(description="Only events with an earlier `occurredAt`.")
         ] = UNSET,
     ) -> Iterable[Event]:
         """Return the ledger, or a part of it."""
@@ -150,7 +150,7 @@ class Query:
         return cast("Iterable[Event]", Ledger(selection))
 
     @strawberry.field(
-        description="The movies most watched in a window of time, the most watched first.",
+        description="The movies that were watched longest in a time window, in that order.",
         extensions=[PlainListPermission(reads_movies)],
     )
     def top_movies(self, info: Info, start: From, to: To, first: First = DEFAULT_TOP) -> list[MovieWatchTime]:
@@ -166,7 +166,7 @@ class Query:
         ]
 
     @strawberry.field(
-        description="The viewer who asks; null when the caller is no viewer, or has no events yet.",
+        description="The viewer of the caller's token; null for other callers, and before the viewer's first event.",
         extensions=[Permission(anyone)],
     )
     def me(self, info: Info) -> User | None:
@@ -175,7 +175,8 @@ class Query:
         return cast("User | None", totals.user_total(username)) if username is not None else None
 
     @strawberry.field(
-        description="How long was watched in each interval of a window, of all movies; at most 1,000 intervals.",
+        description="Seconds watched of all movies in each interval of a time window, in order, empty intervals "
+        "included. At most 1,000 intervals.",
         extensions=[PlainListPermission(reads_movies)],
     )
     def watch_time_series(
@@ -186,7 +187,7 @@ class Query:
         return points(info, series.whole_series, start, to, interval, time_zone)
 
     @strawberry.field(
-        description="What happens now. It costs little: a process reads it once for all who ask.",
+        description="Live numbers, for a page that asks every second: cheap, because they are read once for all.",
         extensions=[Permission(reads_viewers)],
     )
     def live(self, time_zone: TimeZone = "UTC") -> Live | None:
@@ -194,8 +195,8 @@ class Query:
         return Live.of(time_zone)
 
     @strawberry.field(
-        description="Movies whose title or slug has a text in it, the most watched first, among the 10,000 most "
-        "watched. The movie whose slug is the text is always found.",
+        description="Movies whose title or slug contains a text, those with the greatest `totalWatchTime` first. Looks "
+        "at the 10,000 movies watched most, and at the movie whose slug is exactly the text.",
         extensions=[PlainListPermission(reads_movies)],
     )
     def search_movies(self, info: Info, text: Text, first: First = DEFAULT_TOP) -> list[Movie]:
@@ -205,8 +206,8 @@ class Query:
         return cast("list[Movie]", list(search.movies(text)[:limit]))
 
     @strawberry.field(
-        description="Viewers whose name has a text in it, those who watched most first, among the 10,000 who watched "
-        "most. The viewer whose name is the text is always found.",
+        description="Viewers whose username contains a text, those with the greatest `totalWatchTime` first. Looks at "
+        "the 10,000 viewers who watched most, and at the viewer whose username is exactly the text.",
         extensions=[Permission(anyone)],
     )
     def search_viewers(self, info: Info, text: Text, first: First = DEFAULT_TOP) -> list[User]:
@@ -216,12 +217,13 @@ class Query:
         return cast("list[User]", list(visible(info.context.caller, search.viewers(text), "username")[:limit]))
 
     @strawberry.field(
-        description="Any object by its global id; null when there is none.", extensions=[Permission(anyone)]
+        description="The object with a global id, of whatever type; null when there is none.",
+        extensions=[Permission(anyone)],
     )
     def node(
         self,
         info: Info,
-        global_id: Annotated[strawberry.ID, strawberry.argument(name="id", description="The object's global id.")],
+        global_id: Annotated[strawberry.ID, strawberry.argument(name="id", description="The `id` of an object.")],
     ) -> relay.Node | None:
         """Return the object of a global id.
 

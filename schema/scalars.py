@@ -48,7 +48,8 @@ def _not_an_input(value: object) -> int:
 SCALARS: dict[object, ScalarDefinition] = {
     Seconds: strawberry.scalar(
         name="Seconds",
-        description="A number of seconds: a JSON integer of up to 64 bits, so more than an `Int` holds.",
+        description="A number of seconds, as a JSON integer. It may be greater than an `Int` can be (2,147,483,647), "
+        "up to 2^63 - 1.",
         serialize=int,
         parse_value=_not_an_input,
     ),

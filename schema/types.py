@@ -42,22 +42,30 @@ from watchtime.lists import ContinueWatching, PairsOf, Rows
 from watchtime.retention import retention
 
 
-@strawberry.enum(description="The orders of the list of users.")
+@strawberry.enum(description="In which order to list viewers.")
 class UserOrder(Enum):
     """Each has an index."""
 
-    TOTAL_WATCH_TIME_DESC = strawberry.enum_value(lists.MOST_USERS, description="Those who watched most come first.")
-    TOTAL_WATCH_TIME_ASC = strawberry.enum_value(lists.LEAST_USERS, description="Those who watched least come first.")
-    USERNAME_ASC = strawberry.enum_value(lists.USERNAME_ASC, description="From A to Z.")
-    USERNAME_DESC = strawberry.enum_value(lists.USERNAME_DESC, description="From Z to A.")
+    TOTAL_WATCH_TIME_DESC = strawberry.enum_value(
+        lists.MOST_USERS, description="By `totalWatchTime`, the greatest first."
+    )
+    TOTAL_WATCH_TIME_ASC = strawberry.enum_value(
+        lists.LEAST_USERS, description="By `totalWatchTime`, the smallest first."
+    )
+    USERNAME_ASC = strawberry.enum_value(lists.USERNAME_ASC, description="By username, from A to Z.")
+    USERNAME_DESC = strawberry.enum_value(lists.USERNAME_DESC, description="By username, from Z to A.")
 
 
-@strawberry.enum(description="The orders of the list of movies.")
+@strawberry.enum(description="In which order to list movies.")
 class MovieOrder(Enum):
     """Each has an index."""
 
-    TOTAL_WATCH_TIME_DESC = strawberry.enum_value(lists.MOST_MOVIES, description="The most watched come first.")
-    TOTAL_WATCH_TIME_ASC = strawberry.enum_value(lists.LEAST_MOVIES, description="The least watched come first.")
+    TOTAL_WATCH_TIME_DESC = strawberry.enum_value(
+        lists.MOST_MOVIES, description="By `totalWatchTime`, the greatest first."
+    )
+    TOTAL_WATCH_TIME_ASC = strawberry.enum_value(
+        lists.LEAST_MOVIES, description="By `totalWatchTime`, the smallest first."
+    )
     SLUG_ASC = strawberry.enum_value(lists.SLUG_ASC, description="By slug, from A to Z.")
     SLUG_DESC = strawberry.enum_value(lists.SLUG_DESC, description="By slug, from Z to A.")
 
@@ -94,17 +102,17 @@ class Row(relay.Node):
         return str(root.pk)
 
 
-@strawberry_django.type(models.CustomUser, description="A viewer.")
+@strawberry_django.type(models.CustomUser, description="Somebody who watches movies, known by a username.")
 class User(Row):
     """A viewer, with the total of all movies."""
 
-    pk: strawberry.ID = column(field_name="pk", description="The primary key in the service's database.")
-    username: str = column(description="The unique name of the viewer.")
-    total_watch_time: Seconds = column(description="How long this viewer watched, of all movies.")
+    pk: strawberry.ID = column(field_name="pk", description="The viewer's key in the database, such as `42`.")
+    username: str = column(description="The viewer's unique name, as events carry it, such as `anna`.")
+    total_watch_time: Seconds = column(description="Seconds watched of all movies; a part watched twice counts twice.")
 
     @connection(
         Connection[Annotated["WatchTime", strawberry.lazy("schema.types")]],
-        description="What this viewer watched, movie by movie, in the order of first views.",
+        description="What this viewer watched, one item for each movie, in the order in which the movies were begun.",
     )
     def watch_times(self) -> Iterable["WatchTime"]:
         """Return the viewer's watch times."""
@@ -112,14 +120,18 @@ class User(Row):
 
     @connection(
         Connection[Annotated["WatchTime", strawberry.lazy("schema.types")]],
-        description="What this viewer began and did not finish, what was watched last first. Begun: at least the first "
-        "60 seconds. Finished: within the last 5 % of the movie or its last 300 seconds, whichever is less.",
+        description="The movies that this viewer began and did not finish, the one watched last first. Begun: "
+        "`resumeMoment` is at least 60 seconds. Finished: it lies within the last 5 % of the movie or its last 300 "
+        "seconds, whichever is less. The server's settings can change these numbers.",
     )
     def continue_watching(self) -> Iterable["WatchTime"]:
         """Return the viewer's watch times that can be resumed."""
         return cast("Iterable[WatchTime]", ContinueWatching(cast("models.CustomUser", self)))
 
-    @strawberry.field(description="How long this viewer watched in each interval of a window, at most 1,000 of them.")
+    @strawberry.field(
+        description="Seconds that this viewer watched in each interval of a time window, in order, empty intervals "
+        "included. At most 1,000 intervals."
+    )
     def watch_time_series(
         self, info: Info, start: From, to: To, interval: By = IntervalOption.DAY, time_zone: TimeZone = "UTC"
     ) -> list[WatchTimePoint]:
@@ -128,19 +140,19 @@ class User(Row):
         return points(info, read, start, to, interval, time_zone)
 
 
-@strawberry_django.type(models.Movie, description="A movie.")
+@strawberry_django.type(models.Movie, description="A movie, known by its slug.")
 class Movie(Row):
     """A movie, with the total of all viewers."""
 
-    pk: strawberry.ID = column(field_name="pk", description="The primary key in the service's database.")
-    title: str = column(description="The movie's title; empty when nobody has entered it yet.")
-    slug: str = column(description="The unique name of the movie in URLs and events.")
-    duration_seconds: int | None = column(description="How long the movie is, in seconds; null when unknown.")
-    total_watch_time: Seconds = column(description="How long this movie was watched, by all viewers.")
+    pk: strawberry.ID = column(field_name="pk", description="The movie's key in the database, such as `42`.")
+    title: str = column(description="The movie's title, such as `Blade Runner 2049`; empty until somebody enters it.")
+    slug: str = column(description="The movie's unique name in events and URLs, such as `blade-runner-2049`.")
+    duration_seconds: int | None = column(description="The length of the movie in seconds; null while it is unknown.")
+    total_watch_time: Seconds = column(description="Seconds watched by all viewers; a part watched twice counts twice.")
 
     @connection(
         Connection[Annotated["WatchTime", strawberry.lazy("schema.types")]],
-        description="Who watched this movie, viewer by viewer, in the order of first views.",
+        description="Who watched this movie, one item for each viewer, in the order in which they began it.",
         permission=Permission(anyone),
     )
     def watch_times(self, info: Info) -> Iterable["WatchTime"]:
@@ -153,8 +165,9 @@ class Movie(Row):
 
     @strawberry.field(
         name="retention",
-        description="How often, and by how many viewers, each part of the movie was watched: parts of equal length up "
-        "to durationSeconds, or to the furthest moment watched while that is unknown.",
+        description="The retention curve: how often, and by how many viewers, each part of the movie was watched. The "
+        "parts have equal lengths and end at `durationSeconds`, or at the furthest second that was watched while the "
+        "duration is unknown.",
     )
     def retention_curve(self, info: Info, bins: Bins = DEFAULT_BINS) -> list[RetentionPoint]:
         """Return the parts; none when neither a duration nor a view is known.
@@ -166,7 +179,8 @@ class Movie(Row):
         return cast("list[RetentionPoint]", found)
 
     @strawberry.field(
-        description="How long this movie was watched in each interval of a window, at most 1,000 of them."
+        description="Seconds that this movie was watched in each interval of a time window, in order, empty intervals "
+        "included. At most 1,000 intervals."
     )
     def watch_time_series(
         self, info: Info, start: From, to: To, interval: By = IntervalOption.DAY, time_zone: TimeZone = "UTC"
@@ -176,8 +190,8 @@ class Movie(Row):
 
     @strawberry.field(
         name="completions",
-        description="How many viewers watched which share of the movie, of the 50,000 who began last. Empty while "
-        "durationSeconds is unknown.",
+        description="How many viewers watched which share of the movie. Counts the 50,000 viewers who began it last. "
+        "Empty while `durationSeconds` is unknown.",
     )
     def completion_distribution(self, info: Info, bins: Shares = DEFAULT_SHARES) -> list[CompletionBin]:
         """Return the shares. Raises BadUserInput for too many, TooLarge for too many such fields in the request."""
@@ -186,49 +200,49 @@ class Movie(Row):
         return cast("list[CompletionBin]", found)
 
 
-@strawberry_django.type(models.WatchTime, description="What one viewer watched of one movie.")
+@strawberry_django.type(models.WatchTime, description="What one viewer watched of one movie, all events together.")
 class WatchTime(Row):
     """A viewer and a movie, with their total."""
 
-    user: User = column(description="Who watched.")
-    movie: Movie = column(description="What was watched.")
-    last_moment: int = column(description="The furthest moment of the movie reached, in seconds.")
+    user: User = column(description="The viewer.")
+    movie: Movie = column(description="The movie.")
+    last_moment: int = column(description="The furthest moment that this viewer reached, in seconds into the movie.")
     total_watch_time: Seconds = column(
-        field_name="total", description="How long this viewer watched this movie, repeated parts included."
+        field_name="total",
+        description="Seconds that this viewer watched of this movie. A part that was watched twice counts twice.",
     )
-    unique_seconds: Seconds = column(
-        description="How many seconds of the movie this viewer watched at least once: the length of the coverage."
-    )
+    unique_seconds: Seconds = column(description="Seconds of the movie watched at least once: `coverage`'s length.")
     coverage: list[Stretch] = column(
-        field_name="stretches", description="Which parts of the movie this viewer watched, in order, none twice."
+        field_name="stretches",
+        description="The parts of the movie that this viewer watched at least once, in order; they do not overlap.",
     )
     completion: float | None = column(
-        description="Which share of the movie this viewer watched, 0 to 1: uniqueSeconds by the movie's "
-        "durationSeconds; null while that is unknown."
+        description="The share of the movie that this viewer watched, 0 to 1, such as 0.25: `uniqueSeconds` divided by "
+        "the movie's `durationSeconds`; null while that is unknown."
     )
-    resume_moment: int = column(
-        description="Where this viewer stopped last, in seconds into the movie: the end of the latest stretch by "
-        "occurredAt."
-    )
-    watched_at: datetime = column(description="When this viewer watched this movie last.")
+    resume_moment: int = column(description="Where to resume, in seconds into the movie: `at` of the latest event.")
+    watched_at: datetime = column(description="When it was watched last, in UTC: the latest `occurredAt`.")
 
 
-@strawberry.type(description="A movie, with how long it was watched in a window of time.")
+@strawberry.type(description="A movie and how long it was watched in a time window.")
 class MovieWatchTime:
     """An entry of a list of the most watched."""
 
-    movie: Movie = strawberry.field(description="What was watched.")
-    total_watch_time: Seconds = strawberry.field(description="How long, by all viewers, in the window.")
+    movie: Movie = strawberry.field(description="The movie.")
+    total_watch_time: Seconds = strawberry.field(description="Seconds watched by all viewers in the window.")
 
 
-@strawberry_django.type(models.Event, description="A stretch of viewing, as it was reported and counted.")
+@strawberry_django.type(models.Event, description="A counted event: a viewer watched a movie from `start` to `at`.")
 class Event(Row):
     """A row of the ledger."""
 
-    event_id: UUID = column(description="The idempotency key that the event was published with.")
-    user: User = column(description="Who watched.")
-    movie: Movie = column(description="What was watched.")
-    start: int = column(description="Where the stretch began, in seconds into the movie.")
-    at: int = column(description="The moment that it reached, in seconds into the movie.")
-    occurred_at: datetime = column(description="When it was watched.")
-    received_at: datetime = column(description="When it was counted.")
+    event_id: UUID = column(description="The idempotency key that the event was published with: `id` of `EventInput`.")
+    user: User = column(description="The viewer who watched.")
+    movie: Movie = column(description="The movie that was watched.")
+    start: int = column(description="Where the viewing began, in seconds into the movie.")
+    at: int = column(description="Where the viewing ended, in seconds into the movie.")
+    occurred_at: datetime = column(description="When it was watched, in UTC, as the client said.")
+    received_at: datetime = column(
+        description="When the service added the event to the totals, in UTC. That is later than its acceptance by "
+        "`publishEvent`, by as long as the event waited in the queue."
+    )

@@ -9,23 +9,27 @@ import strawberry
 from watchtime.events import FieldError
 
 
-@strawberry.enum(description="What is wrong with a field.")
+@strawberry.enum(description="What is wrong with a field of an input, for programs.")
 class UserErrorCode(Enum):
     """The codes of a UserError."""
 
-    INVALID = strawberry.enum_value("INVALID", description="It breaks the event contract in some other way.")
-    TOO_SHORT = strawberry.enum_value("TOO_SHORT", description="It has too few characters.")
-    TOO_LONG = strawberry.enum_value("TOO_LONG", description="It has too many characters.")
+    INVALID = strawberry.enum_value(
+        "INVALID", description="The value breaks a rule that has no code of its own; `message` says which."
+    )
+    TOO_SHORT = strawberry.enum_value("TOO_SHORT", description="The text has too few characters.")
+    TOO_LONG = strawberry.enum_value("TOO_LONG", description="The text has too many characters.")
     INVALID_CHARACTERS = strawberry.enum_value(
-        "INVALID_CHARACTERS", description="It has characters that are not allowed."
+        "INVALID_CHARACTERS", description="The text has characters that are not allowed here."
     )
-    OUT_OF_RANGE = strawberry.enum_value("OUT_OF_RANGE", description="It is too small or too large a number.")
-    START_AFTER_AT = strawberry.enum_value("START_AFTER_AT", description="The stretch starts after its end.")
+    OUT_OF_RANGE = strawberry.enum_value("OUT_OF_RANGE", description="The number is too small or too large.")
+    START_AFTER_AT = strawberry.enum_value("START_AFTER_AT", description="`start` is greater than `at`.")
     INVALID_TIME = strawberry.enum_value(
-        "INVALID_TIME", description="It is no RFC 3339 time with an offset, or not within the bounds."
+        "INVALID_TIME",
+        description="The time is not RFC 3339 with an offset, such as `2026-01-31T20:15:00+01:00`, or before 1970, or "
+        "too far in the future.",
     )
-    NOT_FOUND = strawberry.enum_value("NOT_FOUND", description="There is nothing of this name.")
-    INVALID_UUID = strawberry.enum_value("INVALID_UUID", description="It is no UUID.")
+    NOT_FOUND = strawberry.enum_value("NOT_FOUND", description="No object has this name.")
+    INVALID_UUID = strawberry.enum_value("INVALID_UUID", description="The value is not a UUID.")
     FORBIDDEN = strawberry.enum_value("FORBIDDEN", description="The caller may not publish for this viewer.")
 
 
@@ -43,15 +47,16 @@ _CODES_OF_FIELDS = {"id": UserErrorCode.INVALID_UUID, "occurred_at": UserErrorCo
 _GRAPHQL_NAMES = {"occurred_at": "occurredAt", "duration_seconds": "durationSeconds"}
 
 
-@strawberry.type(description="Something that is wrong with an input, and where.")
+@strawberry.type(description="One thing that is wrong with an input, and where.")
 class UserError:
     """One thing that the client should correct."""
 
     path: list[str] = strawberry.field(
-        description="The way to the wrong value from the mutation's arguments, such as `events`, `3`, `at`."
+        description="The path to the wrong value from the mutation's arguments, such as `events`, `3`, `at`: field "
+        "`at` of event 3, counted from 0."
     )
     code: UserErrorCode = strawberry.field(description="What is wrong, for programs.")
-    message: str = strawberry.field(description="What is wrong, for people.")
+    message: str = strawberry.field(description="What is wrong, for people. The text may change.")
 
     @classmethod
     def of(cls, error: FieldError, *parents: str) -> Self:
