@@ -1,13 +1,17 @@
 """The service's commands as real processes, each with an environment of its own."""
 
+import atexit
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import IO
 
@@ -16,11 +20,12 @@ from tests.services import ROOT
 Environment = dict[str, str]
 EXAMPLE = dict(re.findall(r"^([A-Z_]+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
 STOP_TIMEOUT = 15.0
+PASSED_ON = {"PATH", "HOME", "LANG", "TMPDIR", "COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG"}
 
 
 def environment(**settings: str) -> Environment:
     """Return the environment of a process that reads these settings, the example's else, and nobody's .env."""
-    base = {key: value for key, value in os.environ.items() if key in {"PATH", "HOME", "LANG", "TMPDIR"}}
+    base = {key: value for key, value in os.environ.items() if key in PASSED_ON}
     return {
         **base,
         **EXAMPLE,
@@ -39,6 +44,20 @@ def manage(
     )
     assert not check or done.returncode == 0, done.stdout + done.stderr
     return done
+
+
+def migrate(env: Environment) -> None:
+    """Make the tables of a process's SQLite database: a copy of those that were made for the first who asked."""
+    shutil.copy(_migrated(), env["DATABASE_URL"].removeprefix("sqlite:///"))
+
+
+@cache
+def _migrated() -> Path:
+    directory = Path(tempfile.mkdtemp(prefix="watchtime-migrated-"))
+    atexit.register(shutil.rmtree, directory)
+    file = directory / "db.sqlite3"
+    manage(environment(DATABASE_URL=f"sqlite:///{file}"), "migrate")
+    return file
 
 
 @contextmanager
@@ -69,18 +88,25 @@ def serving(directory: Path, stderr: IO[str] | None = None) -> Iterator[str]:
     """Run web server and consumer in processes of their own, as in production; give their address."""
     port = free_port()
     env = environment(DATABASE_URL=f"sqlite:///{directory / 'db.sqlite3'}", PORT=str(port))
-    manage(env, "migrate")
+    migrate(env)
     manage(env, "collectstatic", "--no-input")
     with running(env, "up", stderr=stderr):
         wait_for(lambda: answers(port), 60, "the web server")
         yield f"http://127.0.0.1:{port}"
 
 
-def wait_for(condition: Callable[[], object], seconds: float, what: str) -> None:
+def wait_for(condition: Callable[[], object], seconds: float, what: str, every: float = 0.05) -> None:
+    """Return once a condition holds; fail when it does not within these seconds."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
-        time.sleep(0.05)
+        time.sleep(every)
+
+
+def let_pass(seconds: float, why: str) -> None:
+    """Let time pass where no condition tells when it is over. `why` says what takes so long, or must not happen."""
+    assert why
+    time.sleep(seconds)
 
 
 def free_port() -> int:

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests import services
 from tests.browser.conftest import Visit
-from tests.processes import Environment, answers, environment, free_port, manage, running, wait_for
+from tests.processes import Environment, answers, environment, free_port, manage, migrate, running, wait_for
 
 AXE = services.ROOT / "tests" / "clients" / "node_modules" / "axe-core" / "axe.min.js"
 CHARTS = services.ROOT / "schema" / "static" / "dashboard" / "vendor" / "uplot"
@@ -37,7 +37,7 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Envir
     services.require(CHARTS.exists(), "what `npm ci --prefix frontend` installs")
     port = free_port()
     env = environment(DATABASE_URL=f"sqlite:///{tmp_path_factory.mktemp('empty') / 'db.sqlite3'}", PORT=str(port))
-    manage(env, "migrate", "--verbosity", "0")
+    migrate(env)
     manage(env, "collectstatic", "--no-input", "--verbosity", "0")
     with running(env, "up"):
         wait_for(lambda: answers(port), 30, "the service")

@@ -3,7 +3,6 @@
 import json
 import shutil
 import subprocess
-import time
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests import services
+from tests.processes import wait_for
 
 HERE = Path(__file__).parent
 PACKAGES = HERE / "node_modules"
@@ -47,12 +47,10 @@ def total_of(live_service: str) -> Total:
     """Wait until something was counted for a viewer, and return the total."""
 
     def total(username: str) -> int:
-        deadline = time.monotonic() + 10
-        while time.monotonic() < deadline:
-            if user := _user(live_service, username):
-                return int(user["totalWatchTime"])
-            time.sleep(0.1)
-        pytest.fail(f"nothing was counted for {username}")
+        wait_for(lambda: _user(live_service, username), 10, f"something is counted for {username}", every=0.1)
+        user = _user(live_service, username)
+        assert user is not None
+        return int(user["totalWatchTime"])
 
     return total
 

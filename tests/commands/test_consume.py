@@ -3,7 +3,6 @@
 import re
 import signal
 import sqlite3
-import time
 from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -13,13 +12,13 @@ import pytest
 from tests import services
 from tests.end_to_end.judge import count
 from tests.factories import event
-from tests.processes import Environment, environment, manage, running, wait_for
+from tests.processes import Environment, environment, let_pass, manage, migrate, running, wait_for
 
 
 @pytest.fixture
 def service(tmp_path: Path) -> Environment:
     env = environment(DATABASE_URL=f"sqlite:///{tmp_path / 'db.sqlite3'}")
-    manage(env, "migrate")
+    migrate(env)
     return env
 
 
@@ -58,10 +57,10 @@ def test_a_database_that_does_not_answer_does_not_hold_it_up(
     ):
         other.execute("BEGIN IMMEDIATE")
         wait_for(lambda: "consuming" in log.read_text(), 20, "it consumes")
-        time.sleep(0.5)  # until it waits for the lock
+        let_pass(0.5, "it runs into the lock, which nothing shows")
         for _ in range(signals):
             consumer.send_signal(signal.SIGTERM)
-            time.sleep(0.2)
+            let_pass(0.2, "signals that come at once count as one")
         assert consumer.wait(seconds) == 128 + signal.SIGTERM
     assert count(service["DATABASE_URL"], "broker_message") == 1
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests import services
-from tests.processes import Environment, environment, free_port, manage, running, wait_for
+from tests.processes import Environment, environment, free_port, manage, migrate, running, wait_for
 
 REQUESTS = 12
 pytestmark = pytest.mark.slow
@@ -132,7 +132,7 @@ def test_a_consumers_port_that_is_taken_is_one_line(tmp_path: Path, silent: int)
 
 def test_text_is_for_people(tmp_path: Path) -> None:
     env = environment(DATABASE_URL=f"sqlite:///{tmp_path / 'db.sqlite3'}", PORT=str(free_port()), LOG_REQUESTS="true")
-    manage(env, "migrate")
+    migrate(env)
     log = tmp_path / "log"
     with log.open("w") as stderr, running(env, "serve", stderr=stderr):
         wait_for(lambda: is_ready(env, "PORT"), 30, "the web server is ready")

@@ -17,7 +17,7 @@ from django.core.management import CommandError, call_command
 
 from broker import BrokerMisconfigured, BrokerUnavailable, default_broker
 from tests.factories import event
-from tests.processes import environment, manage, wait_for
+from tests.processes import environment, migrate, wait_for
 from tests.services import ROOT
 from watchtime.events import InvalidEvent, WatchEvent, decode_message
 
@@ -244,7 +244,7 @@ def test_ctrl_c_waits_for_the_broker_and_counts_exactly(tmp_path: Path, monkeypa
 
 def test_ctrl_c_while_the_pipe_is_silent(tmp_path: Path) -> None:
     env = environment(DATABASE_URL=f"sqlite:///{tmp_path / 'db.sqlite3'}")
-    manage(env, "migrate")
+    migrate(env)
     command = [sys.executable, "manage.py", "publish_events", "-"]
     with subprocess.Popen(command, cwd=ROOT, env=env, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdin

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests.processes import Environment, answers, environment, free_port, manage, running, wait_for
+from tests.processes import Environment, answers, environment, free_port, manage, migrate, running, wait_for
 
 SECONDS = float(os.environ.get("SERVE_SECONDS", "5"))  # that hostile clients stay; 60 for the long form
 START = 60.0
@@ -30,7 +30,7 @@ FORM = "application/x-www-form-urlencoded"
 def service(tmp_path_factory: pytest.TempPathFactory) -> Environment:
     directory = tmp_path_factory.mktemp("serve")
     env = environment(DATABASE_URL=f"sqlite:///{directory / 'db.sqlite3'}", PORT=str(free_port()), WEB_WORKERS="1")
-    manage(env, "migrate")
+    migrate(env)
     manage(env, "collectstatic", "--no-input")
     return env
 
@@ -169,7 +169,7 @@ def test_a_body_in_chunks_counts_like_any_other(serve: Running) -> None:
 
 
 def test_it_says_that_it_listens(serve: Running) -> None:
-    wait_for(lambda: f"Listening on http://127.0.0.1:{serve.port}" in serve.log(), 10, "it says so")
+    assert f"Listening on http://127.0.0.1:{serve.port}" in serve.log()
 
 
 def test_a_client_s_mistake_is_no_warning(serve: Running) -> None:
@@ -195,9 +195,12 @@ def test_killed_workers_are_replaced_and_a_clean_stop_is_one(serve: Running) -> 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_workers_end_with_their_parent(serve: Running, number: signal.Signals) -> None:
+    workers = [str(worker) for worker in serve.workers()]
+    assert workers
     serve.process.send_signal(number)
     serve.process.wait(15)
-    wait_for(lambda: not answers(serve.port), 15, "the port is free")
+    wait_for(lambda: not any(map(_command_line, workers)), 15, "the workers have ended")
+    assert not answers(serve.port)
 
 
 def test_a_restart_by_sighup_refuses_nobody(service: Environment, tmp_path: Path) -> None:

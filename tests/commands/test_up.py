@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from tests.processes import Environment, answers, environment, free_port, manage, running, wait_for
+from tests.processes import Environment, answers, environment, free_port, manage, migrate, running, wait_for
 
 
 @pytest.fixture
 def service(tmp_path: Path) -> Environment:
     env = environment(DATABASE_URL=f"sqlite:///{tmp_path / 'db.sqlite3'}", PORT=str(free_port()))
-    manage(env, "migrate")
+    migrate(env)
     return env
 
 

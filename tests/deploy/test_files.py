@@ -35,7 +35,10 @@ def test_hadolint_finds_nothing_in_the_dockerfile() -> None:
 
 
 def test_the_compose_file_fits_its_schema() -> None:
-    run(program("check-jsonschema"), "--builtin-schema", "vendor.compose-spec", DEPLOY / "compose.yaml")
+    assert (
+        run(program("check-jsonschema"), "--builtin-schema", "vendor.compose-spec", DEPLOY / "compose.yaml")
+        == "ok -- validation done\n"
+    )
 
 
 def test_the_compose_file_gets_all_from_the_environment() -> None:
@@ -60,7 +63,7 @@ def test_what_the_image_is_made_of_is_let_through() -> None:
 
 @pytest.mark.parametrize("path", MANIFESTS, ids=lambda path: path.stem)
 def test_kubernetes_takes_the_manifests(path: Path) -> None:
-    run(program("kubernetes-validate"), "--strict", "--quiet", path)
+    assert run(program("kubernetes-validate"), "--strict", "--quiet", path) == ""
 
 
 def test_the_manifests_name_only_what_is_there() -> None:
@@ -96,7 +99,8 @@ def test_systemd_takes_the_units(unit: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.stem)
 def test_the_units_may_do_little(unit: Path) -> None:
     systemd = require_program("systemd-analyze")
-    run(systemd, "security", "--offline=true", "--threshold=20", unit)  # of 100; an ordinary service has 96
+    told = run(systemd, "security", "--offline=true", "--threshold=20", unit)  # of 100; an ordinary service has 96
+    assert "Overall exposure level" in told
 
 
 def test_the_dashboard_is_provisioned_where_compose_puts_it() -> None:

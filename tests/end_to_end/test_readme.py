@@ -6,7 +6,6 @@ import re
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -53,14 +52,13 @@ def running(command: str, copy: Path, env: Environment) -> Iterator[None]:
 
 def follow(command: str, answer: str | None, copy: Path, env: Environment) -> None:
     """Run a command of the page; where it shows an answer, that comes, at the latest when the event is counted."""
-    deadline = time.monotonic() + 15
-    while True:
+
+    def answers_so() -> bool:
         done = subprocess.run(["bash", "-ec", command], cwd=copy, env=env, capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stdout + done.stderr
-        if answer is None or json.loads(done.stdout) == json.loads(answer):
-            return
-        assert time.monotonic() < deadline, done.stdout
-        time.sleep(0.2)
+        return answer is None or json.loads(done.stdout) == json.loads(answer)
+
+    wait_for(answers_so, 15, f"{command} answers {answer}", every=0.2)
 
 
 @pytest.mark.timeout(600)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID, uuid4
 
+from tests.processes import let_pass
 from watchtime.models import MAX_MOMENT
 
 EVENTS_A_PAIR = 8
@@ -104,7 +105,7 @@ class Client(threading.Thread):
             self.refused += 1
             if self._abandoned or status not in {0, 500, 502, 503} or time.monotonic() > deadline:
                 raise NeverAcknowledged(f"{event} of {self.name}: status {status}")
-            time.sleep(random.uniform(0.05, 0.2))
+            let_pass(random.uniform(0.05, 0.2), "players do not try again at once")
         self._note(event)
         if random.random() < self._repeats:
             ask(self.port, "POST", "/", body)
@@ -122,7 +123,7 @@ class Client(threading.Thread):
             self._idle.set()
             self._go.wait()
             self._idle.clear()
-        time.sleep(self._pause)
+        self._stop_asked.wait(self._pause)
 
     def pause(self) -> None:
         """Return when the event in hand is acknowledged, and publish no more."""

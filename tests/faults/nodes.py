@@ -5,8 +5,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from glob import glob
 from pathlib import Path
@@ -15,7 +14,7 @@ import pika
 import psycopg
 
 from tests import services
-from tests.processes import free_port
+from tests.processes import free_port, let_pass, wait_for
 
 START_TIMEOUT = 60.0
 RABBITMQ_CONFIG = """
@@ -34,15 +33,6 @@ def find_program(name: str, *places: str) -> str:
     found = [path for place in places for path in sorted(glob(f"{place}/{name}"))] or [shutil.which(name)]
     services.require(found[-1], name)
     return str(found[-1])
-
-
-def wait_for(condition: Callable[[], object], what: str, seconds: float = START_TIMEOUT, every: float = 0.05) -> None:
-    """Return once a condition holds; fail when it does not in time."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise AssertionError(f"{what}: not within {seconds:.0f} s")
-        time.sleep(every)
 
 
 class Epmd:
@@ -105,7 +95,7 @@ class RabbitNode:
         return self._process is not None
 
     def wait_ready(self) -> None:
-        wait_for(self._answers, f"RabbitMQ node {self.name} starts", every=0.1)
+        wait_for(self._answers, START_TIMEOUT, f"RabbitMQ node {self.name} starts", every=0.1)
 
     def _answers(self) -> bool:
         if self._process is not None and self._process.poll() is not None:
@@ -128,7 +118,7 @@ class RabbitNode:
         """Stop the node's process for a while: its kernel acknowledges what it never reads."""
         assert self._process is not None
         os.killpg(self._process.pid, signal.SIGSTOP)
-        time.sleep(seconds)
+        let_pass(seconds, "the node hangs for so long")
         os.killpg(self._process.pid, signal.SIGCONT)
 
     def ctl(self, *arguments: str) -> str:
@@ -171,7 +161,7 @@ class PostgresCluster:
         settings = (f"port={self.port}", "listen_addresses=127.0.0.1", "unix_socket_directories=", *settings)
         options = [part for setting in settings for part in ("-c", setting)]
         self._process = self._run(["postgres", "-D", str(self.data), *options])
-        wait_for(self._answers, "PostgreSQL starts")
+        wait_for(self._answers, START_TIMEOUT, "PostgreSQL starts")
 
     def _answers(self) -> bool:
         try:

@@ -18,10 +18,10 @@ import psycopg
 
 from tests.faults.clients import Client, ask
 from tests.faults.judge import Verdict, judge, read_logs
-from tests.faults.nodes import Epmd, PostgresCluster, RabbitNode, wait_for
+from tests.faults.nodes import Epmd, PostgresCluster, RabbitNode
 from tests.faults.processes import Process
 from tests.faults.proxy import Proxy
-from tests.processes import free_port
+from tests.processes import free_port, wait_for
 
 RECOVERY = 10.0  # seconds within which everything acknowledged is counted after a fault
 DRAIN = 5.0  # seconds that a consumer may take to stop
@@ -138,7 +138,7 @@ class Stage:
             return self
         self.web.start()
         self.consumer.start()
-        wait_for(self._listens, "the web server listens", 20)
+        wait_for(self._listens, 20, "the web server listens")
         for client in self.clients:
             client.start()
         self._await_counted(20)
@@ -153,8 +153,8 @@ class Stage:
         return True
 
     @contextmanager
-    def fault(self, kind: str, within: float = RECOVERY) -> Iterator[None]:
-        """Do one fault inside; when it is over, everything acknowledged must soon be counted."""
+    def assert_survives(self, kind: str, within: float = RECOVERY) -> Iterator[None]:
+        """Do one fault inside. Fails unless everything acknowledged is counted within these seconds after it."""
         self.failed = True
         yield
         seconds = self._await_counted(within)
@@ -167,7 +167,7 @@ class Stage:
         self.probe.publish()
         events = read_logs(self.directory)
         left = began + within - time.monotonic()
-        wait_for(lambda: not judge(events, self.database_url).lost, "everything acknowledged is counted", left)
+        wait_for(lambda: not judge(events, self.database_url).lost, left, "everything acknowledged is counted")
         return time.monotonic() - began
 
     def pause_clients(self) -> None:
@@ -215,7 +215,7 @@ class Stage:
     def _approve(self, verdict: Verdict) -> None:
         assert verdict.is_right, str(verdict)
         what = f"{self.expected_dead_letters} dead letters"
-        wait_for(lambda: self.dead_letters() == self.expected_dead_letters, what, 5)
+        wait_for(lambda: self.dead_letters() == self.expected_dead_letters, 5, what)
 
     def drain(self) -> None:
         """Tell the consumer to stop, and see that it does in time."""

@@ -1,6 +1,5 @@
 """A RabbitMQ cluster of three nodes loses one of them."""
 
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 
@@ -9,6 +8,7 @@ import pytest
 from tests.faults.conftest import rounds
 from tests.faults.nodes import RabbitNode
 from tests.faults.stage import Servers, Stage
+from tests.processes import let_pass
 
 SETTLED = 6.0  # as in test_servers
 
@@ -36,8 +36,8 @@ def test_a_node_of_three_killed(servers: Servers, cluster: list[RabbitNode]) -> 
         stage.open()
         for number in rounds(1):
             node = cluster[number % len(cluster)]
-            time.sleep(SETTLED)
-            with stage.fault("one node of three killed"):
+            let_pass(SETTLED, "the leader is written down")
+            with stage.assert_survives("one node of three killed"):
                 node.kill()
             node.start()
             node.wait_ready()

@@ -3,13 +3,12 @@
 import os
 import random
 import signal
-import time
 
 import psycopg
 
 from tests.faults.conftest import rounds
-from tests.faults.nodes import wait_for
 from tests.faults.stage import Stage
+from tests.processes import let_pass, wait_for
 
 # RabbitMQ 3.10 writes down a moment late who leads a quorum queue. Killed within that, it comes back
 # with everything, but with no leader, and answers nothing until it is started once more.
@@ -20,15 +19,15 @@ RESPAWN = 6.0  # seconds: granian takes a worker that dies sooner than that for 
 def test_web_worker_killed(stage: Stage) -> None:
     """The server makes a new worker by itself; what was in the old one's hands was never acknowledged."""
     for _ in rounds(1):
-        time.sleep(RESPAWN)
-        with stage.fault("web worker killed"):
+        let_pass(RESPAWN, "the worker is old enough to be replaced")
+        with stage.assert_survives("web worker killed"):
             (worker,) = stage.web.children()
             os.kill(worker, signal.SIGKILL)
 
 
 def test_web_server_killed(stage: Stage) -> None:
     for _ in rounds(1):
-        with stage.fault("web server killed"):
+        with stage.assert_survives("web server killed"):
             stage.web.kill()
             stage.web.start()
 
@@ -36,11 +35,11 @@ def test_web_server_killed(stage: Stage) -> None:
 def test_rabbitmq_killed(stage: Stage) -> None:
     """With messages waiting, and every other time with a consumer that works on them."""
     for number in rounds(1):
-        time.sleep(SETTLED)
-        with stage.fault("RabbitMQ killed"):
+        let_pass(SETTLED, "the leader is written down")
+        with stage.assert_survives("RabbitMQ killed"):
             if number % 2 == 0:
                 stage.drain()
-            time.sleep(random.uniform(0.2, 0.5))
+            let_pass(random.uniform(0.2, 0.5), "messages come in")
             stage.servers.node.kill()
             stage.servers.node.start()
             stage.servers.node.wait_ready()
@@ -51,25 +50,25 @@ def test_rabbitmq_killed(stage: Stage) -> None:
 def test_rabbitmq_hangs(stage: Stage) -> None:
     """The node stops for longer than heartbeats may fail: every connection is closed and opened again."""
     for _ in rounds(1):
-        with stage.fault("RabbitMQ hangs"):
+        with stage.assert_survives("RabbitMQ hangs"):
             stage.servers.node.pause(random.uniform(6, 9))
 
 
 def test_postgresql_stopped_immediately(stage: Stage) -> None:
     for _ in rounds(2):
-        with stage.fault("PostgreSQL stopped"):
-            time.sleep(random.uniform(0, 0.5))
+        with stage.assert_survives("PostgreSQL stopped"):
+            let_pass(random.uniform(0, 0.5), "the fault comes at a random moment")
             stage.servers.cluster.stop_immediately()
-            time.sleep(random.uniform(0, 2))
+            let_pass(random.uniform(0, 2), "PostgreSQL is down")
             stage.servers.cluster.start()
 
 
 def test_postgresql_stopped_in_a_commit(stage: Stage) -> None:
     """A COMMIT hangs in a deferred trigger when the server goes: nobody was told whether it counts."""
     for _ in rounds(1):
-        with stage.fault("PostgreSQL stopped in a COMMIT"):
+        with stage.assert_survives("PostgreSQL stopped in a COMMIT"):
             slow_commits(stage, 3)
-            wait_for(lambda: in_commit(stage), "a COMMIT hangs", 10, every=0.01)
+            wait_for(lambda: in_commit(stage), 10, "a COMMIT hangs", every=0.01)
             stage.servers.cluster.stop_immediately()
             stage.servers.cluster.start()
             slow_commits(stage, 0)
@@ -98,6 +97,6 @@ def in_commit(stage: Stage) -> bool:
 
 def test_sigterm_drains(stage: Stage) -> None:
     for _ in rounds(1):
-        with stage.fault("consumer told to stop"):
+        with stage.assert_survives("consumer told to stop"):
             stage.drain()
             stage.consumer.start()

@@ -35,7 +35,7 @@ PAGE = "pageInfo { __typename hasNextPage hasPreviousPage startCursor endCursor 
 )
 def test_what_clients_need_is_cheap_enough(read: Ask, db: None, query: str) -> None:
     make_grid(3, 3)
-    read(query)
+    assert read(query)
 
 
 def aliased(number: int, field: str) -> str:

@@ -15,6 +15,7 @@ from pytest_django.plugin import DjangoDbBlocker
 
 from tests import services
 from tests.faults.proxy import Proxy
+from tests.processes import wait_for
 from watchtime.postgresql.base import DatabaseWrapper
 
 TIMEOUT = 1.5  # seconds; a busy machine needs half of one for what takes no time
@@ -118,9 +119,12 @@ def test_the_locks_of_a_forgotten_transaction_are_released(database: DatabaseWra
     forgotten.execute("LOCK TABLE hot")
     proxy.forget()
     database.connection = None
-    time.sleep(2 * TIMEOUT)
+    with psycopg.connect(services.POSTGRESQL_URL, autocommit=True) as server:
+        backend = "SELECT 1 FROM pg_stat_activity WHERE pid = %s"
+        wait_for(lambda: not server.execute(backend, [forgotten.info.backend_pid]).fetchone(), 10, "it is given up")
     with database.cursor() as cursor:
         cursor.execute("DROP TABLE hot")
+    assert ask(database, "SELECT to_regclass('hot')") is None
     forgotten.close()
 
 
