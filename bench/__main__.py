@@ -1,4 +1,4 @@
-"""`python -m bench [NAME ...] [--scale N]`: measure, and print what was found beside what is to be reached."""
+"""`python -m bench [NAME ...] [--scale N]`: run benchmarks, and print a table of the results and their targets."""
 
 import argparse
 import importlib

@@ -1,4 +1,4 @@
-"""What it costs to know who asks, and what one caller's flood costs the others."""
+"""The cost of authentication, and what a flood of one caller's requests costs the others."""
 
 import base64
 import json

@@ -1,8 +1,8 @@
 """The GraphQL endpoint against the simplest strawberry-django application, and against another checkout.
 
 All of them answer the same operations on the same kind of server, in turns within one run: what counts is the ratio.
-Beside the requests a second stands the same by the server's own processor time, which what else the machine does
-hardly touches. `--against PATH` adds the other checkout, with its own database and queue; its virtual environment may
+The table has requests per second, and per second of the server's processor time, which other work on the machine
+hardly changes. `--against PATH` adds the other checkout, with its own database and queue; its virtual environment may
 be this one.
 """
 

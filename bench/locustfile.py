@@ -1,4 +1,4 @@
-"""Load as players and readers make it, for a service that runs: `locust -f bench/locustfile.py --host http://…`.
+"""A load test for a running service, with players and readers: `locust -f bench/locustfile.py --host http://…`.
 
 WATCHTIME_TOKEN is sent as a bearer token, where the service wants one. Each player sends heartbeats of 30 seconds of a
 movie, and now and then the last one again; readers ask for totals. `--headless --users 100 --run-time 60s` prints the
@@ -23,7 +23,7 @@ TOTALS = """query ($username: String!, $slug: String!) {
 
 
 class Caller(HttpUser):
-    """Somebody who speaks GraphQL."""
+    """A client of the GraphQL API."""
 
     abstract = True
 
@@ -54,7 +54,7 @@ class Player(Caller):
 
     @task
     def heartbeat(self) -> None:
-        """Tell of the next stretch; one in twenty is told twice, as after a lost answer."""
+        """Report the next stretch; one in twenty is sent twice, as after a lost answer."""
         if not self.slug or self.moment >= LONGEST:
             self.slug, self.moment = f"load-{min(int(random.expovariate(0.2)), MOVIES)}", 0
         start, self.moment = self.moment, self.moment + HEARTBEAT
@@ -64,7 +64,7 @@ class Player(Caller):
 
 
 class Reader(Caller):
-    """Looks at totals."""
+    """Asks for totals."""
 
     weight = 1
     wait_time = constant_pacing(0.5)

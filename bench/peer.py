@@ -1,6 +1,6 @@
 """The peer: the simplest application of strawberry-graphql-django on the same models, as its documentation writes it.
 
-It has the caches of Strawberry's own, and none of the limits.
+It uses Strawberry's caches for parsing and validation, and has no limits.
 """
 
 import uuid

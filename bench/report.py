@@ -1,4 +1,4 @@
-"""What a benchmark found, and the table of it."""
+"""Rows of results, the table that shows them, and measuring several things in turns."""
 
 import statistics
 import sys
@@ -9,7 +9,7 @@ HEADINGS = ("what", "measured", "ratio", "to reach", "")
 
 
 class Row(NamedTuple):
-    """One figure or ratio. `at_most` says that small is good; `reach` is None where nothing is to be reached."""
+    """One figure or ratio. `reach` is its target, None for none; `at_most` says that a smaller value is better."""
 
     what: str
     measured: str
@@ -37,7 +37,7 @@ def print_table(rows: Sequence[Row]) -> None:
 
 
 def in_turns(rounds: int, measured: Mapping[str, Callable[[], float]]) -> dict[str, list[float]]:
-    """Call each in turn, `rounds` times: what else the machine does meets all of them alike."""
+    """Call each in turn, `rounds` times, so that other work on the machine slows all of them alike."""
     figures: dict[str, list[float]] = {name: [] for name in measured}
     for number in range(rounds):
         for name, measure in measured.items():

@@ -1,4 +1,4 @@
-"""`python -m bench.scale`: the unit costs behind docs/scale.md, and the simulations of what no machine here can run.
+"""`python -m bench.scale`: the unit costs behind docs/scale.md, and simulations of more machines than one.
 
 Measured on this machine: what folding an event costs PostgreSQL and Python, the bytes of the ledger and of
 PostgreSQL's log, and how long a batch holds the hottest movie's row. Simulated with these: many consumers that

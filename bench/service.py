@@ -1,4 +1,4 @@
-"""A database and queues of a benchmark's own, made for it and removed after it."""
+"""A database and queues for one benchmark, removed when it ends."""
 
 import os
 import secrets
@@ -48,7 +48,7 @@ class Service:
         }
 
     def manage(self, *command: str) -> None:
-        """Run a command of the service. What it says goes to standard error: the table stands alone."""
+        """Run a command of the service. Its output goes to standard error: standard output has the table alone."""
         subprocess.run(
             [sys.executable, "manage.py", *command], cwd=self.root, env=self.environment, stdout=sys.stderr, check=True
         )
@@ -60,7 +60,7 @@ class Service:
                 connection.execute(statement)
 
     def settle(self) -> None:
-        """Do what autovacuum does in its time, so that no measurement depends on when it came."""
+        """Vacuum and analyze now, so that no measurement depends on when autovacuum runs."""
         self.execute("VACUUM ANALYZE")
 
 

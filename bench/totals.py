@@ -1,4 +1,4 @@
-"""The three totals' latency with a million pairs against that with a thousand."""
+"""The latency of the three totals with a million viewer-movie totals, against that with a thousand."""
 
 import statistics
 

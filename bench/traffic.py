@@ -1,4 +1,4 @@
-"""The events that benchmarks publish: viewers alike, movies as popular as Zipf's law has it."""
+"""The events that benchmarks publish: all viewers equally active, the popularity of movies by Zipf's law."""
 
 import json
 import random

@@ -1,4 +1,4 @@
-"""The web server, as the service runs it, and clients that keep it busy."""
+"""A web server as the service runs it, and clients that load it."""
 
 import os
 import re
@@ -24,7 +24,7 @@ TICK = os.sysconf("SC_CLK_TCK")
 
 
 class Load(NamedTuple):
-    """What a round took."""
+    """The result of a round of requests."""
 
     rate: float  # requests a second
     cpu: float  # requests a second of the server's processor time

@@ -1,4 +1,4 @@
-"""The entry point that `manage.py serve` runs: requests are read, and answers sent, without holding a thread.
+"""The ASGI entry point that `manage.py serve` runs: no thread waits for a client to send or to read.
 
 A request's body is read to its end by the event loop before one of a few threads runs Django (`project.wsgi`), and
 its answer is sent after the thread is free again. So a client that is slow to send or to read holds up nobody else.

@@ -164,7 +164,7 @@ class Reader:
 
 
 def _sqlite_problem(url: str) -> str:
-    """Say what is wrong with the URL of a SQLite file."""
+    """Return what is wrong with the URL of a SQLite file; nothing when it is right."""
     path = url.removeprefix("sqlite:///")
     if path in {url, "", ":memory:"}:
         return "must name a file: sqlite:///relative/path or sqlite:////absolute/path"
@@ -172,7 +172,7 @@ def _sqlite_problem(url: str) -> str:
 
 
 def _url_problem(url: str, scheme: "re.Pattern[str]", schemes: str) -> str:
-    """Say what is wrong with the URL of a server, in words that show nothing of it: a password may be anywhere."""
+    """Return what is wrong with the URL of a server, without quoting it: a password may be anywhere in it."""
     if not scheme.match(url):
         return f"must start with {schemes}"
     try:
@@ -193,7 +193,7 @@ def remote_nodes(broker_url: str) -> list[SplitResult]:
 
 
 def is_default_guest(node: SplitResult) -> bool:
-    """Say whether a broker is asked as guest with the password guest, as a URL without a user is."""
+    """Say whether a broker URL has the user guest with the password guest; one without a user means these."""
     return unquote(node.username or "guest") == "guest" and unquote(node.password or "guest") == "guest"
 
 

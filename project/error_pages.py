@@ -1,4 +1,4 @@
-"""Django's page about an exception, which DEBUG shows to everybody who can reach the service, without secrets."""
+"""Django's error page for DEBUG, without secrets: everybody who can reach the service sees it."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What is worth a line in the log, and what no line may show."""
+"""Filters for log records: secrets are hidden, and ordinary client errors are left out."""
 
 import html
 import logging
@@ -36,10 +36,10 @@ class SecretsFilter(logging.Filter):
 
 
 def is_fault(record: logging.LogRecord) -> bool:
-    """Say whether a record is worth logging: ordinary mistakes of clients are not.
+    """Say whether to log a record of Django's: not the ordinary mistakes of clients.
 
-    Django logs each answer of status 400 and up. What answers 503 has said why in a line of its own. A request that
-    Django takes for an attack, or that names an unknown host, is one line: what it says matters, not where.
+    Django logs each answer of status 400 and up. The reason of a 503 is logged where it arises. A request that
+    Django takes for an attack, or that names an unknown host, is one line without a traceback.
     """
     if record.name.startswith("django.security"):
         record.exc_info = None

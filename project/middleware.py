@@ -1,4 +1,4 @@
-"""What only callers with a session need of Django's middleware, kept off the requests that have none.
+"""Django's middleware for sessions, users and messages, run only for requests that have a session.
 
 Programs send no session cookie; running these for them took a third of what Django itself does for a request.
 """
@@ -20,12 +20,12 @@ GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 
 def has_session(request: HttpRequest) -> bool:
-    """Say whether a request comes with a session cookie, or to the pages where one gets it."""
+    """Say whether a request has a session cookie, or is for the admin, which creates sessions."""
     return settings.SESSION_COOKIE_NAME in request.COOKIES or request.path_info.startswith(ADMIN)
 
 
 class PagePolicy(CSPMiddleware):
-    """The content security policy, on pages: in JSON there is nothing that a browser would run."""
+    """Adds the content security policy to HTML answers only: a browser runs nothing in JSON."""
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         """Return the response with the policy."""
@@ -35,7 +35,7 @@ class PagePolicy(CSPMiddleware):
 
 
 def not_stored(get_response: GetResponse) -> GetResponse:
-    """Keep answers out of every cache that does not know better: they tell what people watched."""
+    """Add `Cache-Control: no-store` to answers without that header: they tell what people watched."""
 
     def answer(request: HttpRequest) -> HttpResponseBase:
         response = get_response(request)
@@ -46,7 +46,7 @@ def not_stored(get_response: GetResponse) -> GetResponse:
 
 
 class ForSessions:
-    """Makes a middleware of the class it precedes that leaves alone requests without a session."""
+    """A mixin that has a middleware skip requests without a session."""
 
     get_response: Any
 
@@ -61,7 +61,7 @@ class SessionMiddleware(ForSessions, sessions.SessionMiddleware):
 
 
 class AuthenticationMiddleware(ForSessions, auth.AuthenticationMiddleware):
-    """The user of the session, read when something asks for it; without a session nobody."""
+    """Sets `request.user` to the session's user, read when it is needed; AnonymousUser without a session."""
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Return the response."""

@@ -1,4 +1,4 @@
-"""What every request goes through first: the probes of monitoring are answered, the others are named and measured."""
+"""The outermost middleware: it answers probes, and gives every other request an id, metrics and a log line."""
 
 import logging
 from collections.abc import Callable
@@ -20,7 +20,7 @@ logger = logging.getLogger("watchtime.requests")  # at INFO a line a request; LO
 
 
 def monitor(get_response: GetResponse) -> GetResponse:
-    """Answer probes before anything else: they come by address, over plain HTTP and without a host that is ours."""
+    """Answer probes first: an orchestrator sends them to an address, over plain HTTP, without a known host."""
     monitor = Monitor()
 
     def answer(request: HttpRequest) -> HttpResponseBase:
@@ -53,12 +53,12 @@ def observe(get_response: GetResponse) -> GetResponse:
 
 
 def _only_reads(request: HttpRequest) -> bool:
-    """Say whether a request reads what may be late: the admin shows what it just wrote."""
+    """Say whether a request may read from a replica. The admin may not: it shows what it just wrote."""
     return request.method in ("GET", "HEAD") and not request.path_info.startswith(ADMIN)
 
 
 def _route(request: HttpRequest) -> str:
-    """Name what a request asked for by the pattern of its path: a path itself may hold a username."""
+    """Return the pattern of a request's path, as its name: the path itself may hold a username."""
     match = request.resolver_match
     method = request.method if request.method in METHODS else "other"
     return f"{method} /{match.route}" if match else "none"

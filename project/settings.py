@@ -151,8 +151,8 @@ for _each in DATABASES.values() if _on_postgresql else ():
         _each["OPTIONS"]["prepare_threshold"] = None
 DATABASE_TIMEOUT = env.number("DATABASE_TIMEOUT", 5, 0.1, 3_600)
 
-# axes locks a name out for the address that had it wrong too often, and for no other: nobody can lock a
-# stranger out. It counts in the cache, where nothing of it is kept longer.
+# axes locks a name out for one address, the one that sent wrong passwords, so that nobody can lock somebody
+# else out. It counts in the cache, so nothing is kept longer than the lockout.
 AUTHENTICATION_BACKENDS = ["schema.logins.Lockout", "django.contrib.auth.backends.ModelBackend"]
 AXES_HANDLER = "axes.handlers.cache.AxesCacheHandler"
 AXES_FAILURE_LIMIT = 5
@@ -236,7 +236,7 @@ CORS_ALLOWED_ORIGINS = env.origins("CORS_ALLOWED_ORIGINS")
 if CORS_ALLOWED_ORIGINS:  # without any, no request pays for it
     MIDDLEWARE.insert(1, "corsheaders.middleware.CorsMiddleware")
 
-# What a caller may ask for. Counted in the cache: with a server there, for all processes together.
+# What a caller may ask for. Counted in the cache: with CACHE_URL for all processes together, else for each.
 RATE_LIMIT_EVENTS = env.integer("RATE_LIMIT_EVENTS", 120_000, 6_000, 1_000_000_000)  # a minute, of a token or address
 RATE_LIMIT_COST = env.integer("RATE_LIMIT_COST", 60_000_000, 600_000, 1_000_000_000_000)  # µs a minute
 CACHE_URL = env.cache_url("CACHE_URL")
@@ -345,7 +345,7 @@ LOGGING = {
     },
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {
-        # Django's own configuration has handlers and levels of its own for these.
+        # Django's default configuration sets handlers and levels for these.
         "django": {"handlers": [], "level": "NOTSET"},
         "django.request": {"level": "ERROR"},  # clients' errors are in the log of requests, without their paths
         "django.server": {"handlers": [], "level": "NOTSET", "propagate": True},
@@ -361,7 +361,7 @@ logging.captureWarnings(True)
 # Where web processes share their metrics; `serve` sets it for them.
 PROMETHEUS_MULTIPROC_DIR = env.text("PROMETHEUS_MULTIPROC_DIR", "")
 if PROMETHEUS_MULTIPROC_DIR and not CACHE_URL:
-    # What one worker of `serve` was sent, the others know: else a client would send its document once to each.
+    # The workers of `serve` share the files, so that a client sends its document once and not once to each worker.
     CACHES["persisted"] = {
         "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
         "LOCATION": f"{PROMETHEUS_MULTIPROC_DIR}/persisted",

@@ -1,4 +1,4 @@
-"""The WSGI entry point, which `manage.py serve` runs."""
+"""The WSGI application: Django with requests that are always read as UTF-8. `project.asgi` runs it in threads."""
 
 import os
 from collections.abc import Mapping
@@ -16,10 +16,10 @@ LONGEST_CONTENT_TYPE = 300  # characters; a boundary has 70 at most
 
 
 class Request(WSGIRequest):
-    """A request whose words are UTF-8.
+    """A request that is read as UTF-8.
 
-    Django reads it in whatever codec of Python's its Content-Type names, some of which raise errors
-    that nobody catches, and takes minutes for a header of a megabyte.
+    Django uses any codec of Python that the Content-Type names. Some of them raise errors that nobody
+    catches, and parsing a header of a megabyte takes minutes.
     """
 
     def _set_content_type_params(self, meta: Mapping[str, Any]) -> None:
@@ -28,7 +28,7 @@ class Request(WSGIRequest):
 
 
 class Handler(WSGIHandler):
-    """Django's, with our requests."""
+    """Django's WSGI handler, which makes such requests."""
 
     request_class = Request
 

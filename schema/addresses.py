@@ -1,4 +1,4 @@
-"""Where a request comes from, past the proxies that the settings name."""
+"""The client's address, which behind a reverse proxy is in X-Forwarded-For."""
 
 import ipaddress
 from functools import lru_cache
@@ -10,7 +10,7 @@ LONGEST_FORWARDED = 1_000  # characters of X-Forwarded-For that are looked at
 
 
 def client_address(request: HttpRequest) -> str:
-    """Return the client's address; of IPv6 the first half, which is what one customer gets.
+    """Return the client's address; for IPv6 its /64 network, which is what one customer gets.
 
     A proxy is believed when it is one of TRUSTED_PROXIES, and so is what it says of the proxy before it.
     """
@@ -36,7 +36,7 @@ def _networks(texts: tuple[str, ...]) -> list[ipaddress.IPv4Network | ipaddress.
 
 
 def _network(text: str) -> str:
-    """Return an address as it is counted; a text that is none counts as one."""
+    """Return an address as limits count it; a text that is no address stays as it is."""
     try:
         found = ipaddress.ip_address(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What the arguments of the graph's reads mean."""
+"""How the arguments of queries are read: keys, times, and arguments of which exactly one is given."""
 
 import re
 from datetime import datetime
@@ -28,12 +28,12 @@ def exactly_one(**arguments: str | None) -> list[str | None]:
 
 
 def primary_key(text: str | None) -> int | None:
-    """Return the number in a text; that of no row for a text that is none."""
+    """Return the key in a text; NO_ROW, which no row has, when the text is no key."""
     if text is None:
         return None
     return int(text) if _PK.fullmatch(text) and int(text) <= MAX_SECONDS else NO_ROW
 
 
 def time_of(value: object, argument: str) -> datetime | None:
-    """Return the time of an argument in UTC; None when it was left out. Raises BadUserInput for what is no time."""
+    """Return the time of an argument in UTC; None when it was left out. Raises BadUserInput for anything else."""
     return None if given(value) is None else read_time(value, argument)

@@ -1,4 +1,4 @@
-"""Who makes a request: the one place that turns HTTP into a caller.
+"""Authentication and rate limits: which caller makes a request, and whether it has asked for too much.
 
 A token (`Authorization: Bearer`) for services and viewers, a password (`Authorization: Basic`) for old clients,
 a session for people. Wrong credentials are refused, never treated as anonymous.
@@ -26,13 +26,13 @@ LONGEST_USERNAME = 150  # that an account can have
 JSON = "application/json"
 OWN = "same-origin"  # as Sec-Fetch-Site says it
 TOO_MUCH = "Too much was asked for in too short a time. Try again later."
-WINDOW = 10  # seconds; short, so that nobody can spend a minute's worth at once
+WINDOW = 10  # seconds; short, so that nobody can use up a minute's allowance at once
 
 logger = logging.getLogger(__name__)
 
 
 class Refused(Exception):
-    """A request whose sender is not accepted, with the HTTP status and headers that say so."""
+    """A request that is refused because of its caller, with the HTTP status and headers of the answer."""
 
     def __init__(self, status: int, message: str, headers: dict[str, str]) -> None:
         super().__init__(message)
@@ -42,14 +42,14 @@ class Refused(Exception):
 
 
 class Unauthenticated(Refused):
-    """The credentials are wrong, in one answer for all ways in which they can be; or there are none."""
+    """The credentials are wrong or missing. The answer does not say in which way they are wrong."""
 
     def __init__(self, message: str = "The credentials are not valid.") -> None:
         super().__init__(401, message, {"WWW-Authenticate": CHALLENGE})
 
 
 class Forbidden(Refused):
-    """The caller is known, and may not do this."""
+    """The caller is authenticated and may not do this."""
 
     def __init__(self, message: str) -> None:
         super().__init__(403, message, {})
@@ -63,7 +63,7 @@ class RateLimited(Refused):
 
 
 class ForeignSite(Forbidden):
-    """A browser sent the request for a page of another site."""
+    """A page of another site had a browser send the request."""
 
     def __init__(self, message: str = "Requests of other sites are not accepted.") -> None:
         super().__init__(message)
@@ -123,7 +123,7 @@ def _basic(credentials: str) -> tuple[str, str]:
 
 
 def _by_session(request: HttpRequest) -> Caller:
-    """Return the account of a session. What changes something must come from a page of ours, or have Django's token."""
+    """Return the session's account. A change must come from one of the service's pages, or have Django's CSRF token."""
     user = request.user
     if not user.is_authenticated:
         return anonymous()
@@ -148,9 +148,9 @@ def _account(user: Any) -> Caller:
 
 
 def _refuse_other_sites(request: HttpRequest) -> None:
-    """Refuse what a browser sends, with its user's cookies or password, for a page of another site.
+    """Refuse what a page of another site has a browser send with the user's cookies or password (CSRF).
 
-    Also a plain form, which needs no permission of ours; JSON needs one, which CORS_ALLOWED_ORIGINS gives.
+    Plain forms too: a browser sends them without asking first. Before JSON it asks, and CORS_ALLOWED_ORIGINS answers.
     Raises ForeignSite.
     """
     own = f"{request.scheme}://{request.get_host()}"
@@ -160,7 +160,7 @@ def _refuse_other_sites(request: HttpRequest) -> None:
 
 
 def _sites(request: HttpRequest) -> set[str]:
-    """Return what a browser says of the site whose page sends a request; programs say nothing."""
+    """Return the origin of the page that had a browser send the request, or its relation; programs name none."""
     origin, referrer = request.META.get("HTTP_ORIGIN"), request.META.get("HTTP_REFERER")
     if origin is not None:
         return {origin}
@@ -174,7 +174,7 @@ def _origin(url: str) -> str:
     try:
         parts = urlsplit(url)
     except ValueError:
-        return url  # no origin of ours
+        return url  # equal to no origin of the service
     return f"{parts.scheme}://{parts.netloc}"
 
 
@@ -196,11 +196,11 @@ def charge(request: HttpRequest, caller: Caller, *, cost: int = 0, events: int =
 
 
 def _refuse_who_has_to_wait(request: HttpRequest, caller: Caller) -> None:
-    """Refuse who was told to come back later, before the body is read. Raises RateLimited."""
+    """Refuse a caller who was told to come back later, before the body is read. Raises RateLimited."""
     if caller is not OPEN and (retry_after := closed(_whom(request, caller), WINDOW)):
         raise RateLimited(TOO_MUCH, retry_after)
 
 
 def _whom(request: HttpRequest, caller: Caller) -> str:
-    """Return whom to count a request for."""
+    """Return the name that limits count a caller under: its address when it is anonymous."""
     return f"address {client_address(request)}" if caller.kind is Kind.ANONYMOUS else str(caller)

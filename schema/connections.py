@@ -33,16 +33,16 @@ class Edge(NamedTuple):
 
 @strawberry.type(name="Connection", description="One page of a list.")
 class Connection(relay.Connection[NodeType], Generic[NodeType]):
-    """A page of a source. Strawberry's own reads offsets, and its Django integration's an OR of comparisons."""
+    """A page by keyset. Strawberry's connection pages by offset, and strawberry_django's compares with OR."""
 
     source: strawberry.Private[Source]
     window: strawberry.Private[Window]
 
     @classmethod
     def resolve_connection(cls, nodes: Any, *, info: Any, max_results: int | None = None, **page: Any) -> Self:
-        """Return the page of a source that `first`, `after`, `last` and `before` mean; None is as good as left out.
+        """Return the page of a source that `first`, `after`, `last` and `before` select; None is the same as left out.
 
-        Raises BadUserInput when they mean none.
+        Raises BadUserInput when they contradict each other, are out of range or hold no cursor of the list.
         """
         try:
             window = Window.of(nodes.order, **page)
@@ -88,7 +88,7 @@ def _argument(name: str, kind: object, description: str) -> StrawberryArgument:
 
 
 class Paging(ConnectionExtension):
-    """Relay's, with its arguments in the words of this API, and before the field's own."""
+    """Strawberry's extension for connections, with the paging arguments first and described for this API."""
 
     def apply(self, field: StrawberryField) -> None:
         """Give the field its four arguments."""
@@ -106,6 +106,6 @@ class Paging(ConnectionExtension):
 
 
 def connection(graphql_type: object, *, description: str, permission: FieldExtension | None = None) -> Any:
-    """Make a resolver that returns a Source a connection, as `relay.connection` does."""
+    """Declare a connection field whose resolver returns a Source, as `relay.connection` does for other lists."""
     extensions = [*([permission] if permission else []), Paging()]  # from the resolver outwards
     return strawberry.field(graphql_type=graphql_type, description=description, extensions=extensions)

@@ -1,4 +1,4 @@
-"""What resolvers find as `info.context`: the HTTP request and response, and what the request may still ask for."""
+"""`info.context` of resolvers: the HTTP request and response, the caller, and what is left of the request's limits."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -68,7 +68,7 @@ class Context(StrawberryDjangoContext):
             raise RequestError.of(error) from None
 
     def start(self) -> None:
-        """Let the time of an operation begin."""
+        """Start the clock of an operation."""
         self.deadline = monotonic() + settings.GRAPHQL_TIMEOUT
 
     def check_time(self) -> None:

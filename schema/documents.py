@@ -1,4 +1,4 @@
-"""Documents: parsed, measured and validated once a text, however often they are executed."""
+"""GraphQL documents: each text is parsed, measured and validated once, however often it is executed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ BYTES_OF_A_TOKEN = 400  # of a parsed document, with its nodes and places; measu
 
 @dataclass(frozen=True)
 class Operation:
-    """An operation of a document, with what is known of it before it is executed."""
+    """An operation of a document, and what is known of it before its execution."""
 
     type: OperationType
     name: str  # for metrics: clients' own names could be any number of names
@@ -44,7 +44,7 @@ class Operation:
 
 @dataclass
 class Document:
-    """What is known of a text: its operations, and what validation found once it was asked."""
+    """A parsed document: its operations, and the errors of validation, None before that has run."""
 
     text: str
     node: DocumentNode
@@ -60,7 +60,7 @@ class Document:
         return self.operations[name]
 
     def validate(self, graph: GraphQLSchema, rules: tuple[type[ASTValidationRule], ...]) -> list[GraphQLError]:
-        """Return what is wrong with the document, found once."""
+        """Return what is wrong with the document. The first call validates it."""
         if self.errors is None:
             hidden = not settings.GRAPHQL_INTROSPECTION
             rules = (*rules, MaybeNullValidationRule, OneOfInputValidationRule)  # Strawberry's own, on top
@@ -73,7 +73,7 @@ class Document:
 
 
 def _weight(document: Document) -> int:
-    """Return about how many bytes a document takes. The text is there twice: some nodes repeat what it says."""
+    """Return about how many bytes a document takes: its text counts twice, because nodes hold parts of it."""
     return 2 * getsizeof(document.text) + BYTES_OF_A_TOKEN * document.node.token_count
 
 
@@ -110,7 +110,7 @@ def _parsed(text: str) -> DocumentNode:
     limit = settings.GRAPHQL_MAX_TOKENS
     if len(text) > settings.GRAPHQL_MAX_DOCUMENT:
         raise TooLarge(f"The document has more than {settings.GRAPHQL_MAX_DOCUMENT:,} characters.")
-    if text.count("\n") + text.count("\r") > limit:  # each error looks for its place among the lines
+    if text.count("\n") + text.count("\r") > limit:  # to locate an error takes longer the more lines there are
         raise TooLarge(f"The document has more than {limit:,} lines.")
     try:
         document = parse(text, max_lexical_tokens=limit, max_comments=limit)

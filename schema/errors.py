@@ -1,4 +1,4 @@
-"""The errors of the API: their codes, what clients are told of them, and what the log is."""
+"""The errors of the API: their codes, what clients see of them, and what the log has."""
 
 import logging
 import re
@@ -16,7 +16,7 @@ from watchtime.events import PublishFailed
 
 LONGEST_MESSAGE = 500
 OUTAGES = (PublishFailed, OperationalError, InterfaceError)
-# What the log says, before the reason, which can name hosts; and what clients are told.
+# What the log says before the reason (which can name hosts), and what clients are told.
 _NOT_STORED = ("An event was not published", "The event was not stored. Send it again, with the same id.")
 _NO_DATABASE = ("The database is not available", "The service cannot answer now. Try again.")
 _SUGGESTION = re.compile(r" Did you mean [^?]*\?")
@@ -41,7 +41,7 @@ class ErrorCode(Enum):
 
 
 class ApiError(GraphQLError):
-    """An error that clients may read as it is. A subclass names its code."""
+    """An error whose message is meant for clients. A subclass sets its code."""
 
     code = ErrorCode.BAD_REQUEST
 
@@ -50,7 +50,7 @@ class ApiError(GraphQLError):
 
 
 class RequestError(ApiError):
-    """A request, or an operation of a batch, that is not executed, with the HTTP status that says so."""
+    """A request, or an operation of a batch, that is refused before it is executed, with the HTTP status to answer."""
 
     def __init__(self, status: int, message: str, code: ErrorCode | None = None) -> None:
         super().__init__(message, code)
@@ -66,7 +66,7 @@ _CODES = {401: ErrorCode.UNAUTHENTICATED, 403: ErrorCode.FORBIDDEN, 429: ErrorCo
 
 
 class BadUserInput(ApiError):
-    """The client sent a value that cannot be right."""
+    """The client sent a value that is not allowed."""
 
     code = ErrorCode.BAD_USER_INPUT
 
@@ -78,10 +78,10 @@ class TooLarge(ApiError):
 
 
 def publish_to_client(errors: list[GraphQLError]) -> None:
-    """Give each error its code and the words that clients may read. Log what the service is to blame for.
+    """Give each error its code and a message for clients, and log the errors of the service itself.
 
-    Changes the errors in place, which Strawberry formats afterwards. Each cause is logged once, however many
-    fields it met.
+    Changes the errors in place, which Strawberry formats afterwards. A cause is logged once, however many
+    fields it made fail.
     """
     request_id, logged = uuid4().hex, set[str]()
     for error in errors:

@@ -1,4 +1,4 @@
-"""What happens to every operation before Strawberry executes it, over HTTP and by `schema.execute_sync` alike."""
+"""The schema extension: limits, validation and time limit of every operation, by HTTP and by `schema.execute_sync`."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, cast
@@ -17,7 +17,7 @@ from watchtime.requests import name_operation
 if TYPE_CHECKING:
     from schema.schema import Schema
 
-LONGEST_TEXT = 100_000  # characters of a variable; those that are right have 2,000 at most
+LONGEST_TEXT = 100_000  # characters of a variable; valid ones have 2,000 at most
 _PARAMETERS = (("query", str), ("variables", dict), ("operationName", str), ("extensions", dict))
 _WORDS = {str: "a string", dict: "an object"}
 
@@ -75,7 +75,7 @@ def _variables(context: Context, operation: Operation, given: Mapping[str, Any])
 
 
 def _is_endless(value: object) -> bool:
-    """Say whether a variable, or an item of it, is a text, or has a name, of which to say what is wrong takes long."""
+    """Say whether a variable, or an item of it, is or has a text so long that reporting what is wrong takes long."""
     for item in value if isinstance(value, list) else (value,):
         if isinstance(item, str) and len(item) > LONGEST_TEXT:
             return True
@@ -85,7 +85,7 @@ def _is_endless(value: object) -> bool:
 
 
 def _in_time(context: Context) -> Callable[..., Any]:
-    """Return a wrapper that lets Django send no statement for an operation whose time is up."""
+    """Return a wrapper of Django's statements that raises ApiError once the operation's time is up."""
 
     def execute(send: Callable[..., Any], *statement: Any) -> Any:
         context.check_time()

@@ -29,7 +29,7 @@ WITH_DEFAULTS = frozenset({"start", "positional"})  # its fields whose type take
     "the totals."
 )
 class EventInput:
-    """An event as it was sent: the contract judges `fields`; those that there are, are attributes as well."""
+    """An event as it was sent, in `fields`, which the event contract checks. Known fields are attributes as well."""
 
     fields: strawberry.Private[object]
     user: str = strawberry.field(
@@ -63,7 +63,7 @@ class EventInput:
 
     @classmethod
     def of(cls, sent: Mapping[str, Any]) -> Self:
-        """Make an input of GraphQL's, whose fields have the graph's names."""
+        """Make an input of a mapping from the schema's field names to values."""
         made, original = cls.__new__(cls), sent.get("id")
         made.fields = original.value if isinstance(original, AsSent) else sent
         if isinstance(made.fields, Mapping):
@@ -81,9 +81,9 @@ class EventInput:
 
 
 _definition = get_object_definition(EventInput, strict=True)
-# From the graph's names to the contract's.
+# From the schema's names to the contract's.
 _NAMES = {to_camel_case(field.python_name): field.python_name for field in _definition.fields}
-_NO_NAMES = WatchEvent.model_fields.keys() - _NAMES.keys()  # names of the contract that are none in the graph
+_NO_NAMES = WatchEvent.model_fields.keys() - _NAMES.keys()  # names of the contract that the schema writes differently
 # Strawberry would convert each field of each event by itself, which took longer than the contract.
 _definition.from_input = lambda _type, sent, _context: EventInput.of(sent)
 
@@ -97,7 +97,7 @@ def _judged(fields: object, path: tuple[str, ...]) -> WatchEvent | list[UserErro
 
 
 def _number(value: object) -> object:
-    """Return 60 for 60.0, as GraphQL's Int takes it; the contract does not."""
+    """Return 60 for 60.0: GraphQL's Int accepts it, the contract does not."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
@@ -105,7 +105,7 @@ def pass_on(variables: Mapping[str, Any], events: Mapping[str, bool]) -> dict[st
     """Return the variables so that their events come to the resolver as they were sent.
 
     `events` are the names of those that hold events, with whether they are lists. Of a single event, which
-    GraphQL coerces, only the nulls go: null is as good as left out.
+    GraphQL coerces, only the nulls are removed: null means the same as left out.
     """
     passed = dict(variables)
     for name in events.keys() & variables.keys():

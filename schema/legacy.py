@@ -1,4 +1,4 @@
-"""The old service's REST paths, on the event contract and the totals."""
+"""The REST paths of the old service, answered from the event contract and the totals."""
 
 import logging
 import re
@@ -119,7 +119,7 @@ MoviePk = Annotated[int, Field(ge=1, le=MAX_SECONDS), BeforeValidator(_digits)]
 
 
 def _read(path: str, response: type[Schema], refusals: dict[int, type[Schema]]) -> Callable[[View], View]:
-    """Route GET and, out of the document, where it would only repeat that, HEAD."""
+    """Route GET, and HEAD, which is left out of the OpenAPI document."""
     responses = {200: response, **REFUSALS, **refusals, 503: Problem}
 
     def register(view: View) -> View:
@@ -131,7 +131,7 @@ def _read(path: str, response: type[Schema], refusals: dict[int, type[Schema]]) 
 
 @_read("/", EventPage, {400: InvalidData})
 def list_events(request: HttpRequest, cursor: str = Query(None, pattern=CURSOR)) -> HttpResponse:
-    """List the counted events, newest first by the time watched. `next` and `previous` are the addresses of more."""
+    """List the counted events, the latest `occurred_at` first. `next` and `previous` are the URLs of more pages."""
     if not _may(request).may_read_viewers():
         raise auth.Forbidden("You may not list the events.")
     page = _page(cursor) if cursor else _older(None)
@@ -142,7 +142,7 @@ def list_events(request: HttpRequest, cursor: str = Query(None, pattern=CURSOR))
 
 
 def _page(cursor: str) -> EventPage:
-    """Return the page of a cursor. One of no time at all is one of the first or the last."""
+    """Return the page of a cursor. A time before the first or after the last possible one stands for that."""
     direction, moment, pk = cursor.split(".")
     position = a_time(min(max(int(moment), EARLIEST), LATEST)), int(pk)
     return _newer(position) if direction == "newer" else _older(position)
@@ -207,7 +207,7 @@ def _serialize(event: Event) -> EventSerializer:
     openapi_extra={"requestBody": {"required": True, "content": dict.fromkeys((JSON, *FORMS), EVENT_BODY)}},
 )
 def create_event(request: HttpRequest) -> HttpResponse:
-    """Take in an event. A string of digits is taken for a number, "true" for true; unknown fields are left out."""
+    """Store an event. A string of digits is accepted for a number, "true" for true; unknown fields are ignored."""
     caller = _may(request)
     if not caller.may_publish():
         raise auth.Forbidden("You may not publish events.")
@@ -271,22 +271,22 @@ _READERS = {"at": _number, "start": _number, "positional": _boolean}
 
 @_read("/users/{username}/total-watch-time/", UserTotalWatchTimeSerializer, {404: Problem})
 def user_total_watch_time(request: HttpRequest, username: Path[Username]) -> CustomUser:
-    """Say how long a viewer watched, in seconds."""
+    """Return the seconds that a viewer watched, of all movies."""
     return _known_user(request, username)
 
 
 @_read("/movies/{pk}/total-watch-time/", MovieTotalWatchTimeSerializer, {404: Problem})
 def movie_total_watch_time(request: HttpRequest, pk: Path[MoviePk]) -> Movie:
-    """Say how long a movie was watched, in seconds."""
+    """Return the seconds that a movie was watched, by all viewers."""
     return _known_movie(request, pk)
 
 
-# After the two above: GraphQL tells of viewers named "users" and "movies".
+# After the two above, so viewers named "users" and "movies" can be read through GraphQL only.
 @_read("/{username}/{movie_pk}/total-watch-time/", UserMovieTotalWatchTimeSerializer, {404: Problem})
 def user_movie_total_watch_time(
     request: HttpRequest, username: Path[Username], movie_pk: Path[MoviePk]
 ) -> dict[str, int]:
-    """Say how long a viewer watched a movie, in seconds. For viewers named users or movies ask GraphQL."""
+    """Return the seconds that a viewer watched of a movie. For viewers named users or movies use GraphQL."""
     caller = _may(request)
     pair = totals.user_movie_total(username, movie_pk=movie_pk) if caller.may_read_viewer(username) else None
     if pair is None:
@@ -296,7 +296,7 @@ def user_movie_total_watch_time(
 
 
 def _may(request: HttpRequest) -> Caller:
-    """Return the caller, who is to be asked whether they may."""
+    """Return the caller, whose permissions the view has to check."""
     return cast("Caller", request.auth)  # type: ignore[attr-defined]
 
 
@@ -328,7 +328,7 @@ def _invalid_event(request: HttpRequest, error: InvalidEvent) -> HttpResponse:
 
 @api.exception_handler(ValidationError)
 def _invalid_parameters(request: HttpRequest, error: ValidationError) -> HttpResponse:
-    """Answer parameters that cannot be right. In a path, they name what is not there."""
+    """Answer 400 for wrong parameters of a query, 404 for wrong ones of a path: they name what does not exist."""
     if any(detail["loc"][0] == "path" for detail in error.errors):
         return not_found(request)
     return _invalid_data((str(detail["loc"][-1]), detail["msg"]) for detail in error.errors)
@@ -351,12 +351,12 @@ def _no_database(request: HttpRequest, error: Exception) -> HttpResponse:
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """Answer for what is not there; also the whole site's handler404, for a path can come to no view here."""
+    """Answer 404 in JSON; also the site's handler404, for paths that no view has."""
     return JsonResponse({"detail": "Not found"}, status=404)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer for what nobody expected: the site's handler500. The log has the reason."""
+    """Answer 500 in JSON: the site's handler500. The log has the reason."""
     return JsonResponse({"detail": "Internal server error"}, status=500)
 
 

@@ -1,4 +1,4 @@
-"""What the legacy REST paths take in and give out, under the names that the old service's document had."""
+"""The requests and answers of the REST paths, with the schema names of the old service's OpenAPI document."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -13,41 +13,50 @@ from watchtime.models import MAX_MOMENT, MAX_SECONDS, MAX_SLUG_LENGTH, MAX_USERN
 
 Seconds = Annotated[int, Field(ge=0, le=MAX_SECONDS, json_schema_extra={"format": "int64"})]
 Moment = Annotated[int, Field(ge=0, le=MAX_MOMENT)]
-# A version 7 UUID, as clients make them: they come in the order of time, which the ledger's index likes.
+# A version 7 UUID, as clients should make them: in the order of time, which keeps the ledger's index small.
 EXAMPLE: JsonDict = {"id": "019a9c5e-7b40-7c11-9d60-3a2b6f0c1d2e", "user": "ann", "slug": "heat", "start": 0, "at": 407}
 
 
 class EventSerializer(Schema):
-    """A viewer watched a movie from `start` to `at`, in seconds. In a request null is as good as left out."""
+    """A viewer watched a movie from `start` to `at`, in seconds. In a request null means the same as left out."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
     user: str = Field(
         min_length=1,
         max_length=MAX_USERNAME_LENGTH,
-        description="The viewer's name: letters, digits and @ . + - _ only; upper and lower case differ. "
-        "For any other name send an id of it, such as a UUID.",
+        description="The viewer's username: letters, digits and @ . + - _ only; upper and lower case differ. "
+        "For a name with other characters send an id of the viewer, such as a UUID.",
     )
     slug: str = Field(
-        min_length=1, max_length=MAX_SLUG_LENGTH, pattern="^[-a-zA-Z0-9_]+$", description="The movie's slug."
+        min_length=1,
+        max_length=MAX_SLUG_LENGTH,
+        pattern="^[-a-zA-Z0-9_]+$",
+        description="The movie's slug, such as `heat`.",
     )
-    at: Moment = Field(description="The moment that the viewing reached.")
-    start: Moment | None = Field(0, description="The moment where it began, not greater than `at`.")
-    id: UUID | None = Field(default_factory=uuid7, description="The idempotency key: each id is counted once.")
+    at: Moment = Field(description="Where the viewing ended, in seconds into the movie.")
+    start: Moment | None = Field(
+        0, description="Where the viewing began, in seconds into the movie, not greater than `at`."
+    )
+    id: UUID | None = Field(
+        default_factory=uuid7, description="The idempotency key: a viewer's event with a known id is not counted again."
+    )
     occurred_at: AwareDatetime | None = Field(
         default_factory=lambda: datetime.now(UTC),
-        description="When it was watched, as RFC 3339 writes it, from 1970 to a day ahead; now, when it is left out.",
+        description="When it was watched, an RFC 3339 time from 1970 to a day from now; now when it is left out.",
     )
     positional: bool | None = Field(
         True,
-        description="Whether `start` and `at` are moments of the movie. False: only their difference is known, "
-        "and `start` is 0.",
+        description="Whether `start` and `at` are moments of the movie. Send false when only the length of the viewing "
+        "is known: then `start` is 0 and `at` is the length, in seconds.",
     )
-    received_at: AwareDatetime = Field(description="When it was counted.", json_schema_extra={"readOnly": True})
+    received_at: AwareDatetime = Field(
+        description="When the service added it to the totals.", json_schema_extra={"readOnly": True}
+    )
 
 
 class EventPage(Schema):
-    """A page of the ledger, newest first, with the addresses of the pages around it."""
+    """A page of the counted events, the latest `occurred_at` first, with the URLs of the pages around it."""
 
     next: str | None
     previous: str | None
@@ -55,16 +64,16 @@ class EventPage(Schema):
 
 
 class UserTotalWatchTimeSerializer(Schema):
-    """What a viewer watched of all movies, in seconds."""
+    """The seconds that a viewer watched, of all movies."""
 
     username: str
     total_watch_time: Seconds
 
 
 class MovieTotalWatchTimeSerializer(Schema):
-    """What all viewers watched of a movie, in seconds."""
+    """The seconds that all viewers watched of a movie."""
 
-    title: str | None = Field(description="Null where the movie has no title yet.")
+    title: str | None = Field(description="The movie's title; null while it has none.")
     slug: str
     total_watch_time: Seconds
 
@@ -75,7 +84,7 @@ class MovieTotalWatchTimeSerializer(Schema):
 
 
 class UserMovieTotalWatchTimeSerializer(Schema):
-    """What a viewer watched of a movie, in seconds."""
+    """The seconds that a viewer watched of a movie."""
 
     get_total_watch_time_per_user_movie: Seconds
 
@@ -100,6 +109,6 @@ class InvalidData(Problem):
 
 
 class NotStored(Problem):
-    """The event is not known to be stored. Repeat it with this id, and it is counted once."""
+    """The event may not be stored. Send it again with this id: it is counted once."""
 
     id: UUID

@@ -1,7 +1,7 @@
-"""How much an operation may ask for, in what a client can count: the fields of its answer, and the rows they need.
+"""The limits of an operation, in units that a client can count: the fields of its answer and the rows they need.
 
-A document is measured once, before it is validated, for validating a large one takes long. What depends on
-variables is worked out at each request.
+A document is measured once and before it is validated, because validating a large one takes long. What depends on
+variables is computed at each request.
 """
 
 from collections import Counter
@@ -54,7 +54,7 @@ Lists = tuple[Size, ...]  # the lists that something is under, from the outermos
 
 
 class Price(NamedTuple):
-    """What an operation asks for: how often what is under which lists."""
+    """What an operation asks for: how many fields, rows and events, each by the lists that multiply them."""
 
     fields: Counter[Lists]
     rows: Counter[Lists]

@@ -1,8 +1,8 @@
-"""Passwords of accounts, checked so that nobody exhausts the server by them or tries them out.
+"""Password checks with limits, so that nobody can guess passwords or overload the server with attempts.
 
-Hashing a password takes a core for a fraction of a second. So it is done for few at once, for few attempts of an
-address a minute, and not again for credentials that were right a moment ago. django-axes locks a name out for an
-address that had it wrong too often, for a while.
+Hashing a password takes a core for a fraction of a second. So few are hashed at once, an address has few attempts a
+minute, and credentials that were right a moment ago are not hashed again. django-axes locks a name out for a while
+for an address that sent wrong passwords.
 """
 
 import hmac
@@ -27,7 +27,7 @@ from django.http import HttpRequest
 from schema.addresses import client_address
 from watchtime.quota import close, closed, take_quota
 
-ATTEMPTS_A_MINUTE = 30  # of one address, by any names
+ATTEMPTS_A_MINUTE = 30  # of one address, whatever the names
 AT_ONCE = 3  # attempts of all addresses in each process: one is hashed, the others wait
 REMEMBERED = 60  # seconds, for which right credentials need no new hash
 MINUTE = 60
@@ -42,7 +42,7 @@ _right_lock = threading.Lock()
 
 
 class TooManyLogins(Exception):
-    """No password is checked now; `retry_after` is the seconds to wait."""
+    """An attempt that is refused before its password is checked; `retry_after` is the seconds to wait."""
 
     def __init__(self, retry_after: int) -> None:
         super().__init__("Too many attempts to log in. Try again later.")
@@ -67,7 +67,7 @@ def check_password(request: HttpRequest, username: str, password: str) -> Any | 
 
 
 def _account_of(ticket: bytes, username: str) -> Any | None:
-    """Return the active account for credentials that were right a moment ago, and still are."""
+    """Return the active account for remembered credentials, if the account still has that password; else None."""
     with _right_lock:
         stored = _right.get(ticket)
     if stored is None:
@@ -76,7 +76,7 @@ def _account_of(ticket: bytes, username: str) -> Any | None:
 
 
 def forget() -> None:
-    """Hash every password again that comes from now on."""
+    """Forget all remembered credentials."""
     with _right_lock:
         _right.clear()
 
@@ -106,7 +106,7 @@ def _refuse_who_tries_too_often(address: str) -> None:
 
 
 class Lockout(AxesStandaloneBackend):  # type: ignore[misc]  # axes has no types
-    """Refuses who had a name's password wrong too often; asked before any password is hashed."""
+    """axes's lockout as an authentication backend, which Django asks before it hashes a password."""
 
     def authenticate(self, request: HttpRequest | None, **credentials: Any) -> None:
         """Return None to let the other backends decide. Without a request, nobody is there to be refused."""
@@ -120,7 +120,7 @@ def _log_lockout(ip_address: str, **details: Any) -> None:
 
 
 class LoginForm(AdminAuthenticationForm):
-    """The admin's form, which lets an attempt pass like any other."""
+    """The admin's login form, with the same limits."""
 
     def clean(self) -> dict[str, Any]:
         try:

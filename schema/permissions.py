@@ -1,6 +1,7 @@
-"""The policy at the graph's fields. Each field that leads to something new has a decision; a test holds it.
+"""Field extensions that ask the policy (`watchtime.access`) before a field is resolved.
 
-Where the policy says no, a read is as if nothing were there: null, or a list without items. A write is an error.
+Each root field, and each field that leads from a movie to viewers, has one; a test fails otherwise. A read that is
+not allowed returns null or an empty list, as if nothing existed; a mutation that is not allowed is an error.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,25 +20,25 @@ Rule = Callable[[Caller, Mapping[str, Any]], bool]  # of a caller and the field'
 
 
 class Permission(FieldExtension):
-    """Asks the policy before a field is resolved."""
+    """Asks the policy before a field is resolved; the field is null when it says no."""
 
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
 
     def resolve(self, next_: SyncExtensionResolver, source: Any, info: Any, **arguments: Any) -> Any:
-        """Return what the field has for a caller who may have it."""
+        """Return what the resolver returns, or what `refuse` does when the policy says no."""
         context: Context = info.context
         if self.rule(context.caller, arguments):
             return next_(source, info, **arguments)
         return self.refuse(context.caller, arguments)
 
     def refuse(self, caller: Caller, arguments: Mapping[str, Any]) -> Any:
-        """Return what the field has where there is nothing."""
+        """Return the field's value for a caller who may not read it."""
         return None
 
 
 class ListPermission(Permission):
-    """For a connection: its list has no items, in the order that was asked for, else in `order`."""
+    """For a connection: an empty list in the order that was asked for, else in `order`."""
 
     def __init__(self, rule: Rule, order: Order) -> None:
         super().__init__(rule)
@@ -58,7 +59,7 @@ class PlainListPermission(Permission):
 
 
 class WritePermission(Permission):
-    """For a mutation: who may not, is told."""
+    """For a mutation: it is an error when the caller may not make it."""
 
     def refuse(self, caller: Caller, arguments: Mapping[str, Any]) -> Any:
         """Raise the error."""
@@ -68,28 +69,28 @@ class WritePermission(Permission):
 
 
 def anyone(caller: Caller, arguments: Mapping[str, Any]) -> bool:
-    """Decide for what tells nothing of others: the resolver itself looks at who asks."""
+    """Allow everybody: the resolver itself leaves out what the caller may not read."""
     return True
 
 
 def reads_movies(caller: Caller, arguments: Mapping[str, Any]) -> bool:
-    """Decide for what is told of movies."""
+    """Decide for data of movies."""
     return caller.may_read_movies()
 
 
 def reads_the_viewer(caller: Caller, arguments: Mapping[str, Any]) -> bool:
-    """Decide for what is told of the viewer whom the argument names; of all, where it names none."""
+    """Decide for data of the viewer named by the argument `username`, or of all viewers without it."""
     username = arguments.get("username")
     return caller.may_read_viewer(username) if isinstance(username, str) else caller.may_read_viewers()
 
 
 def reads_viewers(caller: Caller, arguments: Mapping[str, Any]) -> bool:
-    """Decide for what is told of all viewers."""
+    """Decide for data of all viewers."""
     return caller.may_read_viewers()
 
 
 def publishes(caller: Caller, arguments: Mapping[str, Any]) -> bool:
-    """Decide for publishing at all; for whom, the resolver asks event by event."""
+    """Decide for publishing at all; the resolver asks for each event's viewer."""
     return caller.may_publish()
 
 

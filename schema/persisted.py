@@ -1,9 +1,9 @@
 """Automatic persisted queries: a client sends a document once, and then only its hash.
 
 The protocol is Apollo's: https://www.apollographql.com/docs/apollo-server/performance/apq/.
-The documents are in one of Django's caches, which the processes of one `serve` share, and those of many with
-CACHE_URL. It bounds their number, so each is bounded in bytes here. Those used last are in memory as well: other
-clients' documents do not push them out, and no file is read for them.
+The documents are in one of Django's caches, which the worker processes of one `serve` share; with CACHE_URL all
+processes of the service do. The cache limits their number, and this module the bytes of each. A process also keeps the
+ones it used last in memory, so that other clients' documents do not push them out and no file is read for them.
 """
 
 from collections.abc import Mapping
@@ -24,9 +24,9 @@ KEEP = 24 * 3600  # seconds
 
 
 def document_text(text: str | None, extensions: Mapping[str, Any] | None) -> str:
-    """Return the text of an operation's document, from the cache where the client sent only a hash.
+    """Return the text of an operation's document, from the cache when the client sent only its hash.
 
-    Raises RequestError when there is none, or when it is not the one of the hash.
+    Raises RequestError when it is unknown, or when text and hash do not belong together.
     """
     persisted = (extensions or {}).get("persistedQuery")
     if persisted is None:
@@ -42,7 +42,7 @@ def document_text(text: str | None, extensions: Mapping[str, Any] | None) -> str
 
 
 def remember(text: str, extensions: Mapping[str, Any] | None) -> None:
-    """Keep a document that has been found valid, if its client asks for that and it is not too large to keep."""
+    """Keep a valid document, if its client sent a hash and it has at most GRAPHQL_MAX_PERSISTED bytes."""
     persisted = (extensions or {}).get("persistedQuery")
     if persisted is not None and len(text.encode(errors="surrogatepass")) <= settings.GRAPHQL_MAX_PERSISTED:
         caches[CACHE].add(_key(_digest(persisted)), text, KEEP)

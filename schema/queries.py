@@ -1,4 +1,4 @@
-"""The reads of the graph."""
+"""The fields of `Query`: totals, lists, the ledger, analytics, search, live numbers, and any object by its id."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -47,7 +47,7 @@ from watchtime.keyset import Order
 from watchtime.lists import COLUMNS, Ledger, Rows
 
 LONGEST_ID = 100
-# The rows of each type, and where they have the name of the viewer whom they tell of.
+# The rows of each type, and the lookup of their viewer's name, None for movies.
 _NODES: Mapping[str, tuple[QuerySet[Any], str | None]] = {
     "User": (models.CustomUser.objects.all(), "username"),
     "Movie": (models.Movie.objects.all(), None),

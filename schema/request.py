@@ -1,4 +1,4 @@
-"""GraphQL requests as HTTP carries them (https://graphql.github.io/graphql-over-http/draft/)."""
+"""GraphQL over HTTP: the operations of a request (https://graphql.github.io/graphql-over-http/draft/)."""
 
 import json
 from typing import Any
@@ -60,7 +60,7 @@ def _body(request: HttpRequest) -> bytes:
 
 
 def _stream(request: HttpRequest) -> Any:
-    """Return what to read the body from. Django reads none of a body in chunks, whose length nobody declares."""
+    """Return the stream of the body. Django reads nothing of a body in chunks, which has no Content-Length."""
     ends = "HTTP_TRANSFER_ENCODING" in request.META and request.META.get("wsgi.input_terminated")
     return request.META["wsgi.input"] if ends else request
 

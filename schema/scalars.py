@@ -1,4 +1,4 @@
-"""The scalars, and how their values are read."""
+"""The custom scalars (Seconds, UUID, DateTime), and how arguments of their types are read."""
 
 from datetime import datetime
 from typing import NewType
@@ -18,14 +18,14 @@ Seconds = NewType("Seconds", int)
 
 
 class AsSent:
-    """A value that the client sent, on its way past GraphQL's coercion: no JSON becomes one of these."""
+    """Carries a client's value past GraphQL's coercion. No JSON decodes to an object of this class."""
 
     def __init__(self, value: object) -> None:
         self.value = value
 
 
 def _text(value: object) -> str | AsSent:
-    """Pass a string on as it came: the event contract judges it, so that its error has a path."""
+    """Return a string as it was sent: the event contract checks it, so that an error has the path of its field."""
     if isinstance(value, AsSent):
         return value
     if not isinstance(value, str) or len(value) > MAX_TEXT:

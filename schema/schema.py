@@ -1,4 +1,4 @@
-"""The graph, assembled. Export it with `manage.py export_schema schema.schema:schema`."""
+"""The GraphQL schema, assembled. `manage.py export_schema schema.schema:schema` prints its SDL."""
 
 from functools import cached_property
 from typing import cast
@@ -18,7 +18,7 @@ from schema.types import Event, Movie, User, WatchTime
 
 
 class Schema(strawberry.Schema):
-    """Strawberry's, with errors that are fit for clients."""
+    """Strawberry's schema, with error codes, and without internal details in errors."""
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         """Give errors their codes, mask and log the service's own; Strawberry calls this wherever it has errors."""

@@ -1,4 +1,4 @@
-"""The objects of the graph: what clients can read of a user, a movie, a watch time and an event."""
+"""The object types of the GraphQL schema: User, Movie, WatchTime, Event, and the orders of lists."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -71,14 +71,14 @@ class MovieOrder(Enum):
 
 
 class Column(StrawberryDjangoField):
-    """A field that is an attribute of the row: whatever it needs was read with the row.
+    """A field that is an attribute of the row and needs no further query.
 
-    strawberry_django's own asks at each value whether it may block, and costs five times as much.
+    strawberry_django's field checks at each value whether it may block, which takes five times as long.
     """
 
     @property
     def is_basic_field(self) -> bool:
-        """Say whether there is nothing to do but to get the attribute; a permission is something to do."""
+        """Say whether the field has neither a resolver nor extensions, so that only the attribute is read."""
         return self.base_resolver is None and not self.extensions
 
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:

@@ -1,4 +1,4 @@
-"""What is wrong with an event, as clients get it: data of the answer, with the path of the wrong value."""
+"""The type UserError: what is wrong with an input of a mutation, as data of the answer, with its path."""
 
 from enum import Enum
 from functools import lru_cache

@@ -1,4 +1,4 @@
-"""The GraphQL endpoint: Strawberry's view, which answers in JSON whatever happens."""
+"""The GraphQL endpoint: Strawberry's view, with every error as JSON."""
 
 import json
 from typing import Any, cast
@@ -66,7 +66,7 @@ class WatchTimeView(GraphQLView[Context, None]):
             return self.refuse(error)
 
     def should_render_graphql_ide(self, request: Any) -> bool:
-        """Say whether a browser only looks."""
+        """Say whether a browser opens the endpoint as a page."""
         return request.method == "GET" and not _ASKS.intersection(self.request.GET) and prefers_html(self.request)
 
     def render_graphql_ide(self, request: HttpRequest) -> HttpResponse:
@@ -121,7 +121,7 @@ graphql = csrf_exempt(WatchTimeView.as_view(schema=schema))
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
-    """Answer for what Django refuses before any view, such as a Host that is not ours: the site's handler400."""
+    """Answer 400 for what Django refuses before any view, such as an unknown Host: the site's handler400."""
     if request.path_info.strip("/") != PATH:
         return JsonResponse({"detail": "Bad request"}, status=400)
     view = WatchTimeView(schema=schema)

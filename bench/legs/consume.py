@@ -1,4 +1,4 @@
-"""Consuming: as the service does it, its halves alone, and the old way."""
+"""Consuming: as the service does it, its two halves alone, and the baseline of one message at a time."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What the GraphQL benchmark needs inside of the service."""
+"""The data of the GraphQL benchmark, made within a process of the service."""
 
 from watchtime.models import CustomUser, Movie, WatchTime
 

@@ -1,4 +1,4 @@
-"""Open pages of the dashboard, as the server sees them."""
+"""The load of open dashboard pages: accounts that are signed in, and requests for `live`."""
 
 import asyncio
 import random

@@ -1,4 +1,4 @@
-"""Reading the totals."""
+"""The latencies of reading the three totals."""
 
 import random
 import time
