@@ -39,7 +39,7 @@ BUGS = (
                 "            rejections = self._save(subscription, batch)",
                 "            subscription.acknowledge(batch)\n            rejections = self._save(subscription, batch)",
             ),
-            ("            subscription.acknowledge(batch)\n            if len(batch)", "            if len(batch)"),
+            ("            subscription.acknowledge(batch)\n            if self._room", "            if self._room"),
         ),
         f"{FAULTS}/test_consumer.py::test_consumer_killed_at_a_point[before commit]",
     ),
@@ -235,15 +235,14 @@ BUGS = (
 )
 
 
-def seed(bug: Bug, checkout: Path) -> None:
-    """Put the bug into a checkout."""
-    path = checkout / bug.file
-    text = path.read_text()
+def seeded(bug: Bug) -> str:
+    """Return the text of the bug's file with the bug in it. Raises ValueError where that has changed too much."""
+    text = (ROOT / bug.file).read_text()
     for old, new in bug.changes:
         if text.count(old) != 1:
-            raise SystemExit(f"{bug.name}: {old!r} is not in {bug.file} exactly once")
+            raise ValueError(f"{bug.name}: {old!r} is not in {bug.file} exactly once")
         text = text.replace(old, new)
-    path.write_text(text)
+    return text
 
 
 def copy_checkout(target: Path) -> None:
@@ -257,7 +256,7 @@ def is_caught(bug: Bug) -> bool:
     """Say whether the bug's test fails with the bug in place. What else stops it is an error of this script."""
     with tempfile.TemporaryDirectory(prefix="watchtime-bug-") as directory:
         copy_checkout(Path(directory))
-        seed(bug, Path(directory))
+        (Path(directory) / bug.file).write_text(seeded(bug))
         done = subprocess.run(
             [sys.executable, "-m", "pytest", "-q", "-x", "--no-header", bug.caught_by],
             cwd=directory,
