@@ -2,10 +2,12 @@
 
 import logging
 from collections.abc import Callable
+from functools import cache
 from time import perf_counter
 
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from prometheus_client import Counter, Histogram
 
 from project.middleware import ADMIN
 from schema.view import PATH
@@ -41,11 +43,13 @@ def observe(get_response: GetResponse) -> GetResponse:
         began = perf_counter()
         endpoint = "graphql" if request.path_info.strip("/") == PATH else "rest"
         with answering(CurrentRequest(request_id_of(request.META.get("HTTP_X_REQUEST_ID")), endpoint)) as current:
-            with reading(may_be_late=endpoint == "rest" and _only_reads(request)):
-                response = get_response(request)
-            response["X-Request-ID"] = current.id
             if endpoint == "rest":
+                with reading(may_be_late=_only_reads(request)):
+                    response = get_response(request)
                 current.operation = _route(request)
+            else:  # each operation says for itself what it reads
+                response = get_response(request)
+            response.headers["X-Request-ID"] = current.id
             _measure(current, response.status_code, perf_counter() - began)
         return response
 
@@ -64,9 +68,20 @@ def _route(request: HttpRequest) -> str:
     return f"{method} /{match.route}" if match else "none"
 
 
+# The names are a fixed number, and prometheus_client takes a lock and makes texts each time that it looks for one.
+@cache
+def _counter(endpoint: str, operation: str, status: int) -> Counter:
+    return REQUESTS.labels(endpoint, operation, status)
+
+
+@cache
+def _histogram(endpoint: str, operation: str) -> Histogram:
+    return REQUEST_SECONDS.labels(endpoint, operation)
+
+
 def _measure(current: CurrentRequest, status: int, seconds: float) -> None:
-    REQUESTS.labels(current.endpoint, current.operation, status).inc()
-    REQUEST_SECONDS.labels(current.endpoint, current.operation).observe(seconds)
+    _counter(current.endpoint, current.operation, status).inc()
+    _histogram(current.endpoint, current.operation).observe(seconds)
     if logger.isEnabledFor(logging.INFO):
         logger.info(
             "%s %s: %d in %.1f ms",

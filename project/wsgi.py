@@ -6,7 +6,10 @@ from typing import Any
 
 import django
 from django.conf import settings
+from django.core.cache import close_caches
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections, reset_queries
 from django.utils.http import parse_header_parameters
 
 from watchtime.postgresql.base import DatabaseWrapper
@@ -35,6 +38,13 @@ class Handler(WSGIHandler):
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
 django.setup(set_prefix=False)
+
+# What Django does around each request, and this service has no use for: connections are looked at when a request ends,
+# queries are kept for DEBUG alone, and none of the caches here is closed after each request.
+request_started.disconnect(close_old_connections)
+if not settings.DEBUG:
+    request_started.disconnect(reset_queries)
+request_finished.disconnect(close_caches)
 
 start_tracing("watch-time-web")  # before Django's middleware is made: one is added
 application = Handler()
