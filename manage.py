@@ -1,25 +1,38 @@
 #!/usr/bin/env python
 """Django's command-line entry point for the watch-time service."""
 
+import logging
 import os
 import sys
 
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
 from django.db import InterfaceError, OperationalError
 
+from project.logs import last_words
+
 
 def main() -> None:
-    """Run a command. Settings and a database that cannot be used are one line, not a traceback."""
+    """Run a command. Settings and a database that cannot be used are one line, not a traceback.
+
+    With LOG_FORMAT=json so is everything else that ends it.
+    """
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
     try:
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
-        sys.exit(f"The settings are wrong: {error}")
+        log_format = getattr(error, "log_format", None) or settings.LOG_FORMAT
+        sys.exit(last_words(f"The settings are wrong: {error}", log_format))
     except (OperationalError, InterfaceError) as error:
         from watchtime.database import explain
 
-        sys.exit(f"CommandError: {explain(error)}")
+        sys.exit(last_words(f"CommandError: {explain(error)}", settings.LOG_FORMAT))
+    except Exception:
+        if settings.LOG_FORMAT == "text":
+            raise
+        logging.getLogger("manage").critical("ended by an unexpected error", exc_info=True)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -250,9 +250,6 @@ class Connection:
         sent_at = _sent_at(properties)
         self.inbox.put(Delivery(body, method.delivery_tag, method.redelivered, sent_at, properties.headers))
 
-    def _on_consume(self, queue: str, tag: str, channel: Any, done: Callable[[Any], None]) -> None:
-        channel.basic_consume(queue, self._on_message, consumer_tag=tag, callback=done)
-
     def _on_cancel(self, _frame: object) -> None:
         self._on_end(BrokerUnavailable("RabbitMQ cancelled the consumer: its queue was deleted or moved"))
 

@@ -19,6 +19,14 @@ LONGEST_SHOWN = 40  # characters of a wrong value in its error
 ENCODE = "write / # ? @ % and spaces in a user name or password percent-encoded, such as %2F for /"
 
 
+class WrongSettings(ImproperlyConfigured):
+    """Settings that are wrong, all of them; and the format that the log would have had."""
+
+    def __init__(self, problems: Sequence[str], log_format: str) -> None:
+        super().__init__("".join(f"\n  {problem}" for problem in problems))
+        self.log_format = log_format
+
+
 class Reader:
     """Reads settings from the environment through django-environ.
 
@@ -35,10 +43,14 @@ class Reader:
         if not condition:
             self._problems.append(problem)
 
-    def require_valid(self) -> None:
-        """Raise ImproperlyConfigured with every problem that was noted."""
+    def require_valid(self, log_format: str) -> None:
+        """Raise WrongSettings with every problem that was noted."""
         if self._problems:
-            raise ImproperlyConfigured("".join(f"\n  {problem}" for problem in self._problems))
+            raise WrongSettings(self._problems, log_format)
+
+    def set_for_children(self, name: str, value: str) -> None:
+        """Set a variable for the processes that this one starts."""
+        self._env.ENVIRON[name] = value
 
     def text(self, name: str, default: str, *, matching: str = "", described: str = "") -> str:
         """Return a text; one that must match a pattern is described in the error."""

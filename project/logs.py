@@ -4,6 +4,8 @@ import html
 import logging
 from collections.abc import Sequence
 
+from pythonjsonlogger.json import JsonFormatter
+
 HIDDEN = "********"
 SHORTEST = 4  # characters; a shorter password would hide half of the text, and protects nothing
 
@@ -14,6 +16,25 @@ def redact(text: str, secrets: Sequence[str]) -> str:
         if len(secret) >= SHORTEST:
             text = text.replace(secret, HIDDEN).replace(html.escape(secret), HIDDEN)
     return text
+
+
+class JSONFormatter(JsonFormatter):
+    """One JSON object a line: time, level, logger and message of a record, and what it has beside them."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "{levelname}{name}{message}",
+            style="{",
+            timestamp=True,
+            rename_fields={"levelname": "level", "name": "logger"},
+        )
+
+
+def last_words(message: str, log_format: str) -> str:
+    """Return what a process says when it ends before its log is set up, or in place of a traceback."""
+    if log_format == "text":
+        return message
+    return JSONFormatter().format(logging.LogRecord("manage", logging.CRITICAL, __file__, 0, message, (), None))
 
 
 class SecretsFilter(logging.Filter):

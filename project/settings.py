@@ -2,7 +2,6 @@
 
 import logging
 import os
-import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -327,20 +326,14 @@ LOGGING = {
             "format": "{asctime} {levelname} {name}: {message}",
             "style": "{",
         },
-        "json": {
-            "()": "pythonjsonlogger.json.JsonFormatter",
-            "format": "{levelname}{name}{message}",
-            "style": "{",
-            "timestamp": True,
-            "rename_fields": {"levelname": "level", "name": "logger"},
-        },
+        "json": {"()": "project.logs.JSONFormatter"},
     },
     "handlers": {
         "stderr": {
             "class": "logging.StreamHandler",
             "formatter": LOG_FORMAT,
             "filters": ["request", "faults", "secrets"],
-            "stream": sys.stderr,
+            "stream": "ext://sys.stderr",
         }
     },
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
@@ -352,14 +345,17 @@ LOGGING = {
         # pika logs each reconnection at ERROR with a traceback; broker/ says it in one line.
         "pika": {"level": "CRITICAL"},
         "axes": {"level": "WARNING"},
+        "environ": {"level": "WARNING"},  # each worker would say that there is no .env
+        "_granian": {"handlers": []},  # without this it writes to standard output, in a format of its own
         "watchtime.requests": {"level": "INFO" if LOG_REQUESTS else "WARNING"},
         "watchtime.batches": {"level": "INFO" if LOG_REQUESTS else "WARNING"},
     },
 }
 logging.captureWarnings(True)
 
-# Where web processes share their metrics; `serve` sets it for them.
+# Where web processes share their metrics. `serve` sets it for its workers, since prometheus_client knows no other way.
 PROMETHEUS_MULTIPROC_DIR = env.text("PROMETHEUS_MULTIPROC_DIR", "")
+SET_FOR_CHILDREN = env.set_for_children
 if PROMETHEUS_MULTIPROC_DIR and not CACHE_URL:
     # The workers of `serve` share the files, so that a client sends its document once and not once to each worker.
     CACHES["persisted"] = {
@@ -372,5 +368,7 @@ if PROMETHEUS_MULTIPROC_DIR and not CACHE_URL:
 _endpoints = (env.text("OTEL_EXPORTER_OTLP_ENDPOINT", ""), env.text("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", ""))
 _exporter = env.choice("OTEL_TRACES_EXPORTER", "otlp" if any(_endpoints) else "none", ["otlp", "none"])
 TRACING = _exporter == "otlp" and not env.boolean("OTEL_SDK_DISABLED", False)
+OTEL_SERVICE_NAME = env.text("OTEL_SERVICE_NAME", "")
+OTEL_PYTHON_DJANGO_EXCLUDED_URLS = env.text("OTEL_PYTHON_DJANGO_EXCLUDED_URLS", "livez,readyz,metrics")
 
-env.require_valid()
+env.require_valid(LOG_FORMAT)

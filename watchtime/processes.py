@@ -1,14 +1,51 @@
-"""What long-running processes have in common: they end with the one that started them, and make many objects."""
+"""What long-running processes have in common: what they write, how they end, and that they make many objects."""
 
 import gc
+import io
+import logging
 import os
 import signal
 import threading
 import time
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, OutputWrapper
+
+logger = logging.getLogger(__name__)
 
 CHECK_INTERVAL = 0.5  # seconds
 STOP_TIMEOUT = 15.0  # seconds; a process that has not stopped by then is ended
 NEW_OBJECTS = 20_000  # between two looks for garbage: those of a batch
+
+
+class ProcessCommand(BaseCommand):
+    """A command that is a process of the service. With LOG_FORMAT=json all that it says are lines of its log."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if settings.LOG_FORMAT == "json":
+            self.stdout, self.stderr = OutputWrapper(_Log(logging.INFO)), OutputWrapper(_Log(logging.ERROR))
+
+
+class ChildCommand(ProcessCommand):
+    """One that another process may start, and that ends with it then."""
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--parent", type=int, metavar="PID", help="Stop when this process, the parent, has ended.")
+
+
+class _Log(io.StringIO):
+    """A stream whose texts are log records."""
+
+    def __init__(self, level: int) -> None:
+        super().__init__()
+        self._level = level
+
+    def write(self, text: str) -> int:
+        logger.log(self._level, text.strip())
+        return len(text)
 
 
 def stop_with(parent: int) -> None:

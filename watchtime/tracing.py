@@ -4,7 +4,6 @@ The spans of Django, psycopg and pika are those of the official instrumentations
 messages a batch has: the fold's span says so by links, and each request's trace gets a span of its own for it.
 """
 
-import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,23 +24,23 @@ def start_tracing(service: str) -> None:
     """
     if not settings.TRACING:
         return
-    os.environ.setdefault("OTEL_SERVICE_NAME", service)
-    os.environ.setdefault("OTEL_PYTHON_DJANGO_EXCLUDED_URLS", "livez,readyz,metrics")
     try:
         from opentelemetry import trace
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
         from opentelemetry.instrumentation.django import DjangoInstrumentor
         from opentelemetry.instrumentation.pika import PikaInstrumentor
         from opentelemetry.instrumentation.psycopg import PsycopgInstrumentor
-        from opentelemetry.sdk.resources import Resource
+        from opentelemetry.sdk.resources import SERVICE_NAME, Resource
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
     except ImportError as error:
         raise ImproperlyConfigured(f"Tracing needs the packages of requirements-tracing.txt: {error}") from error
-    provider = TracerProvider(resource=Resource.create({"service.version": settings.VERSION}))
+    attributes = {SERVICE_NAME: settings.OTEL_SERVICE_NAME or service, "service.version": settings.VERSION}
+    provider = TracerProvider(resource=Resource.create(attributes))
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     trace.set_tracer_provider(provider)
-    for instrumentor in (DjangoInstrumentor(), PsycopgInstrumentor(), PikaInstrumentor()):
+    DjangoInstrumentor().instrument(excluded_urls=settings.OTEL_PYTHON_DJANGO_EXCLUDED_URLS)
+    for instrumentor in (PsycopgInstrumentor(), PikaInstrumentor()):
         instrumentor.instrument()
 
 

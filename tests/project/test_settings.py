@@ -36,7 +36,7 @@ def refusal(**variables: str) -> str:
     """Return the lines by which settings are refused."""
     done = start("import project.settings", **variables)
     assert done.returncode == 1
-    return done.stderr.partition("ImproperlyConfigured:")[2]
+    return done.stderr.partition("WrongSettings:")[2]
 
 
 def settings_with(**variables: str) -> str:
@@ -129,7 +129,7 @@ def test_no_part_of_a_password_is_shown(name: str, password: str) -> None:
     assert done.returncode == 1
     assert name in done.stderr
     assert "s3cr3t" not in done.stderr
-    assert "12" not in done.stderr.partition("ImproperlyConfigured:")[2]
+    assert "12" not in done.stderr.partition("WrongSettings:")[2]
 
 
 def test_a_password_may_have_every_character_percent_encoded() -> None:

@@ -4,13 +4,12 @@ import logging
 import os
 import signal
 import threading
-from argparse import ArgumentParser
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import Error
 
 from broker import BrokerError, Subscription, default_broker, describe, pauses
@@ -20,7 +19,7 @@ from watchtime.models import RebuildDue
 from watchtime.monitoring import Monitor, Progress, serve_monitor
 from watchtime.observed import ObservedIngest
 from watchtime.postgresql.base import DatabaseWrapper
-from watchtime.processes import collect_garbage_less, stop_with
+from watchtime.processes import ChildCommand, collect_garbage_less, stop_with
 from watchtime.progress import ConsumerReport
 from watchtime.tracing import start_tracing
 
@@ -30,11 +29,8 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 DRAIN_TIMEOUT = 4.0  # seconds
 
 
-class Command(BaseCommand):
+class Command(ChildCommand):
     help = "Consume watch events and fold them into the totals. SIGTERM finishes the batch in hand, a second one stops."
-
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--parent", type=int, metavar="PID", help="Stop when this process, the parent, has ended.")
 
     def handle(self, *, parent: int | None, **_options: Any) -> None:
         start_tracing("watch-time-consumer")

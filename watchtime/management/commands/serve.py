@@ -2,17 +2,15 @@
 
 import logging
 import multiprocessing
-import os
 import resource
 import socket
 import threading
 import time
-from argparse import ArgumentParser
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import InterfaceError, OperationalError, connections
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces, Loops
@@ -22,7 +20,7 @@ from granian.log import LogLevels
 from watchtime.database import explain
 from watchtime.migrated import how_to_migrate, unapplied_migrations
 from watchtime.postgresql.base import DatabaseWrapper
-from watchtime.processes import stop_with
+from watchtime.processes import ChildCommand, stop_with
 
 logger = logging.getLogger(__name__)
 
@@ -39,14 +37,11 @@ BANNER = """Listening on {base} ({workers} x {threads} threads)
 """
 
 
-class Command(BaseCommand):
+class Command(ChildCommand):
     help = (
         "Serve the API on HOST and PORT with WEB_WORKERS processes of WEB_THREADS threads each. "
         "SIGHUP replaces the workers one after the other and refuses no request; SIGTERM finishes requests and stops."
     )
-
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--parent", type=int, metavar="PID", help="Stop when this process, the parent, has ended.")
 
     def handle(self, *, parent: int | None, **_options: Any) -> None:
         if parent is not None:
@@ -60,7 +55,7 @@ class Command(BaseCommand):
         with TemporaryDirectory(prefix="watchtime-metrics-") as directory:
             # Workers must find the directory when they first import prometheus_client: a fork has imported it already.
             # And a process that starts afresh runs, after SIGHUP, the code that is there then.
-            os.environ.update(PROMETHEUS_MULTIPROC_DIR=directory)
+            settings.SET_FOR_CHILDREN("PROMETHEUS_MULTIPROC_DIR", directory)
             multiprocessing.set_start_method("spawn")
             self._serve()
 
@@ -79,6 +74,7 @@ class Command(BaseCommand):
             respawn_interval=HANDOVER,
             websockets=False,
             log_level=LogLevels.error,
+            log_dictconfig=settings.LOGGING,
         )
         server.on_startup(threading.Thread(target=self._announce, daemon=True).start)
         server.serve()

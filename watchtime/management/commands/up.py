@@ -8,13 +8,15 @@ import threading
 import time
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
+
+from watchtime.processes import ProcessCommand
 
 STOP_TIMEOUT = 10.0  # seconds
 CHECK_INTERVAL = 0.2
 
 
-class Command(BaseCommand):
+class Command(ProcessCommand):
     help = "Run the web server and a consumer. Ctrl-C or SIGTERM stops both; one that was killed is started again."
 
     def handle(self, **_options: Any) -> None:
