@@ -1,8 +1,11 @@
 """PostgreSQL that does not answer: connections are given up, and the next ones work."""
 
+import os
+import signal
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from urllib.parse import urlsplit
 
 import environ
@@ -14,6 +17,7 @@ from django.db.utils import ConnectionHandler
 from pytest_django.plugin import DjangoDbBlocker
 
 from tests import services
+from tests.faults.nodes import PostgresCluster
 from tests.faults.proxy import Proxy
 from tests.processes import wait_for
 from watchtime.postgresql.base import DatabaseWrapper
@@ -36,8 +40,8 @@ def database(
         yield wrapper
 
 
-def connect(url: str, proxy: Proxy) -> DatabaseWrapper:
-    """Return a connection of Django's, through the proxy."""
+def connect(url: str, proxy: Proxy | PostgresCluster) -> DatabaseWrapper:
+    """Return a connection of Django's, through the proxy or to the cluster."""
     settings = {**environ.Env.db_url_config(url), "ENGINE": "watchtime.postgresql", "PORT": proxy.port}
     wrapper = ConnectionHandler({"default": settings})["default"]
     assert isinstance(wrapper, DatabaseWrapper)
@@ -86,6 +90,58 @@ def test_a_forgotten_connection_is_given_up(database: DatabaseWrapper, proxy: Pr
     assert gives_up(database, "SELECT 2")
     database.close_if_unusable_or_obsolete()
     assert ask(database, "SELECT 3") == 3
+
+
+@pytest.fixture
+def cluster() -> Iterator[PostgresCluster]:
+    made = PostgresCluster()
+    try:
+        made.start()
+        yield made
+    finally:
+        made.destroy()
+
+
+@contextmanager
+def stopped(pid: object) -> Iterator[None]:
+    """Stop a process of the server's meanwhile: its kernel confirms what it is sent, and it answers nothing."""
+    os.kill(int(str(pid)), signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(int(str(pid)), signal.SIGCONT)
+
+
+@pytest.mark.slow
+def test_a_stopped_server_is_given_up(
+    cluster: PostgresCluster, monkeypatch: pytest.MonkeyPatch, django_db_blocker: DjangoDbBlocker
+) -> None:
+    monkeypatch.setattr(DatabaseWrapper, "statement_timeout", TIMEOUT)
+    with django_db_blocker.unblock(), closing(connect(cluster.url("postgres"), cluster)) as database:
+        with stopped(ask(database, "SELECT pg_backend_pid()")):
+            assert gives_up(database, "SELECT 2")
+        database.close_if_unusable_or_obsolete()
+        assert ask(database, "SELECT 3") == 3
+
+
+@pytest.mark.slow
+def test_no_setting_of_libpq_gives_up_a_stopped_server(cluster: PostgresCluster) -> None:
+    """When one does, the deadline of the backend can go."""
+    limit = int(1000 * TIMEOUT)
+    settings = {
+        "connect_timeout": 2,
+        "tcp_user_timeout": limit,
+        "keepalives_idle": 1,
+        "keepalives_interval": 1,
+        "keepalives_count": 1,
+        "options": f"-c statement_timeout={limit} -c client_connection_check_interval={limit}",
+    }
+    with psycopg.connect(cluster.url("postgres"), **settings) as connection, ThreadPoolExecutor(1) as pool:
+        with stopped(connection.info.backend_pid):
+            answer = pool.submit(connection.execute, "SELECT 1")
+            with pytest.raises(TimeoutError):
+                answer.result(3 * TIMEOUT)
+        assert answer.result(10).fetchone() == (1,)
 
 
 def test_the_connections_of_other_threads_are_not_waited_for(database: DatabaseWrapper, proxy: Proxy) -> None:
