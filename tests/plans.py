@@ -1,7 +1,7 @@
 """How a database goes about a statement, as it tells."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -28,11 +28,14 @@ def statements() -> Iterator[list[Statement]]:
         yield made
 
 
-def plan_of(statement: Statement) -> str:
+NOT_FOR_LARGE = ("seqscan", "bitmapscan", "sort", "hashjoin", "mergejoin")
+
+
+def plan_of(statement: Statement, without: Sequence[str] = NOT_FOR_LARGE) -> str:
     """Return the plan as text, on PostgreSQL as if the tables were too large to read and to sort."""
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            for way in ("seqscan", "bitmapscan", "sort", "hashjoin", "mergejoin"):
+            for way in without:
                 cursor.execute(f"SET LOCAL enable_{way} = off")
         explain = "EXPLAIN (COSTS OFF)" if connection.vendor == "postgresql" else "EXPLAIN QUERY PLAN"
         cursor.execute(f"{explain} {statement.sql}", statement.parameters)
