@@ -72,7 +72,7 @@ def traced(collector: Collector, broker: str, queue: str) -> Iterator[Environmen
         )
         manage(env, "migrate")
         with running(env, "serve"), running(env, "consume"):
-            wait_for(lambda: answers(int(env["PORT"])), 30, "the web server listens")
+            wait_for(lambda: answers(int(env["PORT"])), 60, "the web server listens")
             yield env
 
 
