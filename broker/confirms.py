@@ -16,7 +16,7 @@ from broker.errors import BrokerError
 class Publication:
     """Messages that are published together (each a body and its properties), and the future of their publisher.
 
-    `context` is the publisher's: what traces requests finds there whose messages these are.
+    `context` is the publisher's, in which tracing finds the request.
     """
 
     queue: str

@@ -82,7 +82,7 @@ class Subscription(ABC):
 
     @abstractmethod
     def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
-        """Let the broker forget these, the oldest that are unacknowledged, and in the order received."""
+        """Acknowledge these: the oldest that are unacknowledged, in the order received."""
 
     @abstractmethod
     def dead_letter(self, rejections: Sequence[Rejection]) -> None:
@@ -94,7 +94,7 @@ class Subscription(ABC):
 
     @abstractmethod
     def keep(self, deliveries: Sequence[Delivery]) -> None:
-        """Hold these longer: nobody else shall get them, although they are not done yet."""
+        """Extend the hold on these: they are still being worked on, and nobody else may get them."""
 
     @abstractmethod
     def cancel(self) -> list[Delivery]:

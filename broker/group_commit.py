@@ -1,4 +1,4 @@
-"""One transaction for what many threads store at the same time: what takes long is to commit, not to insert."""
+"""Group commit: one transaction for what many threads store at once, because COMMIT is slow and INSERT is not."""
 
 import threading
 import time

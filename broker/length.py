@@ -1,4 +1,4 @@
-"""How long a queue in the table is, without counting it each time."""
+"""The length of a queue in the table, without counting it each time."""
 
 from django.db import connection
 

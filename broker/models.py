@@ -23,7 +23,7 @@ class MessageQuerySet(models.QuerySet["Message"]):
         return self.leased().filter(leased_until__lte=now)
 
     def ready(self, now: datetime) -> Self:
-        """Messages that nobody holds, oldest first: never handed out, or by one who let the lease run out."""
+        """Messages that nobody holds, oldest first: never handed out, or with a lease that has run out."""
         return self.filter(Q(leased_until=None) | Q(leased_until__lte=now)).order_by("id")
 
 

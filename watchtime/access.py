@@ -1,4 +1,4 @@
-"""Who may do what: one policy, which every endpoint asks. It knows callers, and nothing of HTTP.
+"""Who may do what: one policy for every endpoint. It knows callers, and nothing of HTTP.
 
 The table is in docs/security.md. What a caller may not read looks exactly like what does not exist.
 """
@@ -108,7 +108,7 @@ OPEN = Caller(Kind.ANONYMOUS, "", _granted(SERVICES_MAY, SERVICES_MAY))
 
 
 def anonymous() -> Caller:
-    """Return the caller who shows nothing to be known by: who may nothing, unless ALLOW_ANONYMOUS is true."""
+    """Return the caller without credentials, who may do nothing unless ALLOW_ANONYMOUS is true."""
     return OPEN if settings.ALLOW_ANONYMOUS else CLOSED
 
 

@@ -1,7 +1,7 @@
 """The admin. The ledger and every total are only read here: the fold alone writes them.
 
-Each page costs about the same on a table of any size: it counts no further than it
-lists, and searches by what an index finds, but for the beginning of a name.
+Each page costs about the same on a table of any size: it counts no more
+rows than it lists, and searches through an index, except for the beginning of a name.
 """
 
 from typing import Any, ClassVar, cast

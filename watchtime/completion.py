@@ -21,7 +21,7 @@ class CompletionBin(NamedTuple):
 def completions(movie: Movie, bins: int) -> list[CompletionBin]:
     """Return how many viewers watched which share of a movie, in `bins` equal shares, of the COUNTED newest viewers.
 
-    Viewers of whom no part is known do not count. Without a duration there is no share, and the list is empty.
+    Viewers without a known part of the movie do not count. Without a duration there is no share, and the list is empty.
     """
     if not movie.duration_seconds:
         return []

@@ -15,8 +15,8 @@ from watchtime.models import Event
 def over_daily_limit(events: Sequence[WatchEvent]) -> set[int]:
     """Return the positions of the events that would take their viewer over the limit of a UTC day.
 
-    The day is that of `occurred_at`. Events that the ledger has already are repeats, and not among
-    these. Two consumers that look at the same moment can let through a batch each.
+    The day is that of `occurred_at`. Events that the ledger has already are duplicates, and never among
+    these. Two consumers that check at the same moment can let through a batch each.
     """
     limit = settings.VIEWER_DAY_MAX_SECONDS
     if not limit:

@@ -1,6 +1,6 @@
 """An invented evening: what a hundred people would watch, event by event, for a look at the dashboard.
 
-The same seed gives the same evening with the same ids, so that a repeat counts nothing twice.
+The same seed gives the same evening with the same ids, so that playing it again counts nothing twice.
 """
 
 from collections.abc import Iterator

@@ -12,7 +12,7 @@ from broker import Depths, default_broker
 from watchtime.migrated import how_to_migrate, unapplied_migrations
 
 DEADLINE = 1.5  # seconds that a check may take; a probe gives up after two
-FRESH = 1.0  # seconds that a result is good for: no crowd of probes burdens the database
+FRESH = 1.0  # seconds for which a result is used again, so that many probes cost the database one query
 MAX_ERROR = 200  # characters
 
 T = TypeVar("T")
@@ -32,9 +32,9 @@ class Outcome(NamedTuple, Generic[T]):
 
 
 class Check(Generic[T]):
-    """Something to ask of a service that may hang: asked on a thread of its own, one at a time.
+    """A question to a service that may hang. It is asked in a separate thread, one at a time.
 
-    Who asks while the last question is still open waits for that one's answer.
+    Callers that come while a question is open share its answer.
     """
 
     def __init__(self, ask: Callable[[], T]) -> None:

@@ -65,7 +65,7 @@ def events(selection: LedgerFilter, limit: int, *, oldest_first: bool = False) -
 def count_events(selection: LedgerFilter, limit: int) -> int:
     """Return how many events are selected, looking at no more than `limit`; `limit` when there are more to look at.
 
-    Those of a viewer and a movie are picked out of the viewer's, which can be a thousand times as many.
+    For a viewer and a movie it reads all events of the viewer, which can be a thousand times as many.
     """
     if selection.user_id is None or selection.movie_id is None:
         return _stretch(selection)[:limit].count()

@@ -13,7 +13,7 @@ HOUR_LENGTH = timedelta(hours=1)
 
 
 class InvalidWindow(ValueError):
-    """A window that cannot be meant, or that has too many intervals. The message says so to clients."""
+    """An invalid window, or one with too many intervals. The message is shown to clients."""
 
 
 class Interval(Enum):

@@ -30,7 +30,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 class InvalidPage(ValueError):
-    """A page that cannot be meant: of a wrong size, or with a cursor that is none of the list."""
+    """An invalid request for a page: its size is wrong, or its cursor is not one of this list."""
 
 
 def a_number(value: object) -> int:

@@ -1,4 +1,4 @@
-"""What derives from the ledger against the ledger: where it differs, and how to recompute it.
+"""Compares everything that derives from the ledger with it, and recomputes it.
 
 Both go through the ledger movie by movie, and hold the numbers of one movie at a time.
 """
@@ -69,7 +69,7 @@ Right = TypeVar("Right")
 
 
 class Difference(NamedTuple):
-    """A stored number that is not what the ledger says; None where there is none."""
+    """A stored number that differs from the ledger's. None stands for a row that is missing on that side."""
 
     kind: str
     name: str

@@ -110,7 +110,7 @@ def _stdin() -> BinaryIO:
 
 
 def _size(source: BinaryIO) -> int | None:
-    """Return the size of a regular file in bytes; None of a pipe, whose size nobody knows."""
+    """Return the size of a regular file in bytes; None for a pipe, whose size is unknown."""
     try:
         status = os.fstat(source.fileno())
     except OSError:

@@ -1,4 +1,4 @@
-"""What happens now, for pages that ask every second: each number is read once for all who ask a process for it."""
+"""Live numbers, for pages that poll every second: each number is read once for all requests of a process."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta

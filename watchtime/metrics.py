@@ -1,6 +1,6 @@
 """What the service counts and times. docs/metrics.md lists the names.
 
-Web processes share files in PROMETHEUS_MULTIPROC_DIR, so that any of them tells the sums of all.
+Web processes share files in PROMETHEUS_MULTIPROC_DIR, so that each of them can report the sums of all.
 """
 
 from collections.abc import Iterator

@@ -38,7 +38,7 @@ class Answer(NamedTuple):
 
 @dataclass
 class Progress:
-    """What a consumer is at. `limit` is the seconds that it may go without finishing a batch or being idle.
+    """How far a consumer has come. `limit` is the seconds that it may go without finishing a batch or being idle.
 
     `oldest` is when the oldest message in hand was published, in epoch seconds; None between batches.
     """
@@ -99,7 +99,7 @@ class Monitor(Collector):
         return _json(HTTPStatus.SERVICE_UNAVAILABLE if failed else HTTPStatus.OK, body)
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Yield what is asked of other services at each scrape, and only what they tell in time."""
+        """Yield the numbers that other services are asked for at each scrape. Leave out what does not come in time."""
         deadline = time.monotonic() + DEADLINE
         DEPTHS.begin()
         up = GaugeMetricFamily("watchtime_check_up", "Whether a check of /readyz passes.", labels=["check"])

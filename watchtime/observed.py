@@ -1,4 +1,4 @@
-"""The handler of batches with a watch on it: what it does is measured and logged, and its requests are named."""
+"""Wraps the handler of batches: measures and logs what it does, and names the requests."""
 
 import logging
 import time

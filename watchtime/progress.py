@@ -17,7 +17,7 @@ DEPTH_INTERVAL = 1.0  # seconds between two questions to the broker
 
 
 def progress_bar(**options: Any) -> "tqdm[Any]":
-    """Return a tqdm bar, with tqdm's options, that keeps silent where nobody watches."""
+    """Return a tqdm bar, with tqdm's options, that prints nothing where the output is no terminal."""
     return tqdm(disable=not sys.stderr.isatty(), dynamic_ncols=True, **options)
 
 

@@ -1,4 +1,4 @@
-"""How much a caller may ask for in a while, counted in Django's cache."""
+"""Quotas: how much a caller may ask for within a time, counted in Django's cache."""
 
 import hashlib
 import math
@@ -34,7 +34,7 @@ def closed(key: str, seconds: int) -> int | None:
 
 
 def _counter(key: str, now: float, seconds: int) -> str:
-    """Return the name of a counter, in which no personal data is."""
+    """Return the name of a counter. It contains no personal data."""
     return f"quota:{hashlib.blake2b(key.encode(), digest_size=16).hexdigest()}:{now // seconds:.0f}"
 
 

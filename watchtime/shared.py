@@ -1,4 +1,4 @@
-"""Values that many ask for at the same time, read once for all of them."""
+"""Values that many threads need at the same time, read once for all of them."""
 
 import threading
 import time
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class Shared(Generic[T]):
-    """A value that is read again when it is old, by one thread; the others get the old one meanwhile."""
+    """A value that one thread reads again once it is old. Until then the others get the old one."""
 
     def __init__(self, read: Callable[[], T], fresh: float) -> None:
         self._read = read
@@ -40,7 +40,7 @@ class Shared(Generic[T]):
 
 
 class SharedByKey(Generic[T]):
-    """Such values by a key. Those that nobody asked for the longest are forgotten."""
+    """Such values by key. The least recently used ones are dropped."""
 
     def __init__(self, size: int, fresh: float) -> None:
         self._values: LRUCache[Hashable, Shared[T]] = LRUCache(size)

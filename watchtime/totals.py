@@ -58,7 +58,7 @@ def user_movie_total(username: str, *, movie_pk: int | None = None, movie_slug: 
 
 
 def _relate(pair: WatchTime, name: str, make: Callable[[], CustomUser | Movie]) -> None:
-    """Give the pair a related object, which is made when somebody looks at it: who asks for a total need not."""
+    """Give the pair a related object, made at its first use: a total alone does not need it."""
     field: Any = WatchTime._meta.get_field(name)
     field.set_cached_value(pair, SimpleLazyObject(make))
 

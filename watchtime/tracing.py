@@ -1,7 +1,7 @@
 """Traces for OpenTelemetry: one from a request through the broker to the fold. Off unless its own variables ask for it.
 
-The spans of Django, psycopg and pika are those of the official instrumentations. What they cannot know is which
-messages a batch has: the fold's span says so by links, and each request's trace gets a span of its own for it.
+The spans of Django, psycopg and pika are those of the official instrumentations. They cannot know which
+messages a batch has: the fold's span links to them, and the trace of each request gets a span for the fold.
 """
 
 import time
