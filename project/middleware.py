@@ -30,7 +30,7 @@ class PagePolicy(CSPMiddleware):
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Return the response, a page with the policy. No policy here has a nonce, so no request needs one."""
-        response: HttpResponseBase = self.get_response(request)
+        response = cast("HttpResponseBase", self.get_response(request))
         if response.headers.get("Content-Type", "").startswith("text/html"):
             return self.process_response(request, response)
         return response
