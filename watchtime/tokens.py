@@ -29,6 +29,7 @@ LONGEST_SUBJECT = 255
 LEEWAY = 30  # seconds that the clocks of issuer and service may differ
 SHORTEST_SECRET = 32  # bytes, RFC 7518, section 3.2
 SHORTEST_RSA = 2048  # bits, RFC 7518, section 3.3
+LATEST = 253_402_300_799  # the end of the year 9999, in seconds since the epoch
 REQUIRED = ["exp", "sub"]
 
 logger = logging.getLogger(__name__)
@@ -161,7 +162,7 @@ class Keyring:
             )
         except jwt.PyJWTError as error:
             raise InvalidToken(type(error).__name__) from None
-        return _caller(claims), _number(claims["exp"])
+        return _caller(claims), _expiry(claims["exp"])
 
     def _key(self, header: Mapping[str, Any]) -> Key:
         """Return the key for a header, which nobody has checked yet: it chooses among keys, never how one is used."""
@@ -176,9 +177,10 @@ class Keyring:
         return key
 
 
-def _number(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InvalidToken("its exp is no number")
+def _expiry(value: object) -> float:
+    """Return a time stamp. An integer of JSON may be too long for a float, and a token without an end is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or value > LATEST:
+        raise InvalidToken("its exp is no time")
     return float(value)
 
 

@@ -63,6 +63,11 @@ def by_hand(header: object, payload: object, secret: str = "") -> str:
     return f"{signed}.{part(signature)}"
 
 
+def _with(name: str, text: str) -> bytes:
+    """Return good claims with one that JSON writes so, which no encoder would."""
+    return json.dumps(claims(**{name: 1})).replace(f'"{name}": 1', f'"{name}": {text}').encode()
+
+
 def wrong() -> Iterator[tuple[str, str]]:
     """Yield how a token is wrong, and the token: each must be refused by a service that takes HS256 alone."""
     secret, now, good = settings.JWT_SECRET, int(time.time()), sign()
@@ -108,9 +113,14 @@ def wrong() -> Iterator[tuple[str, str]]:
     for exp in ("soon", "", True, [], {}, -1, 0, "1e400"):
         payload_of = json.dumps(claims()).replace(str(claims()["exp"]), json.dumps(exp))
         yield f"exp {exp!r}", by_hand({"alg": "HS256"}, payload_of.encode(), secret)
-    for text in ("1e400", "-1e400", "NaN", "Infinity", "null", "9" * 5_000):
-        raw = json.dumps(claims(exp=1)).replace('"exp": 1', f'"exp": {text}')
-        yield f"exp {text[:9]}", by_hand({"alg": "HS256"}, raw.encode(), secret)
+    for text in ("1e400", "-1e400", "NaN", "Infinity", "null", "1e308", "9" * 18, "9" * 400, "9" * 5_000):
+        yield f"exp {text[:9]} {len(text)}", by_hand({"alg": "HS256"}, _with("exp", text), secret)
+    for name in ("nbf", "iat"):
+        for text in ("1e400", "-1e400", "NaN", "Infinity", "null", "[]", "{}", "9" * 400, '"1e3"'):
+            yield f"{name} {text[:9]}", by_hand({"alg": "HS256"}, _with(name, text), secret)
+    again = f'"exp": {claims()["exp"]}, "exp": 1'
+    yield "exp twice", by_hand({"alg": "HS256"}, _with("exp", "1").replace(b'"exp": 1', again.encode()), secret)
+    yield "alg twice", by_hand(b'{"alg": "HS256", "alg": "none"}', claims(), secret)
     yield "not yet valid", sign(nbf=now + 600)
     yield "issued in the future", sign(iat=now + 600)
     yield "nbf that is no number", by_hand({"alg": "HS256"}, claims(nbf="tomorrow"), secret)
@@ -128,4 +138,5 @@ def wrong() -> Iterator[tuple[str, str]]:
     yield "not ASCII", good.replace("e", "é")
     yield "a line end in it", f"{good}\r\nX-Admin: 1"
     yield "two tokens", f"{good} {good}"
+    yield "two headers, as a server joins them", f"{good},Bearer {good}"
     yield "quoted", f'"{good}"'
