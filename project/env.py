@@ -211,10 +211,12 @@ def is_default_guest(node: SplitResult) -> bool:
 
 def is_remote_plaintext(database: dict[str, Any]) -> bool:
     """Say whether a database is on another machine and its URL does not insist on TLS."""
-    host = unquote(database.get("HOST") or "")
-    if not host or host.startswith("/") or is_loopback(host):  # a file, or a socket of this machine
+    options = database.get("OPTIONS", {})
+    named = [unquote(database.get("HOST") or ""), options.get("host", ""), options.get("hostaddr", "")]
+    hosts = filter(None, ",".join(map(str, named)).split(","))
+    if all(host.startswith("/") or is_loopback(host) for host in hosts):  # a file, or a socket of this machine
         return False
-    return database.get("OPTIONS", {}).get("sslmode") not in ("require", "verify-ca", "verify-full")
+    return options.get("sslmode") not in ("require", "verify-ca", "verify-full")
 
 
 def is_loopback(host: str) -> bool:

@@ -91,7 +91,7 @@ def test_a_databases_url_may_have_options_of_its_own() -> None:
         *(f"DATABASE_URL={value}" for value in ("postgres://", "postgres://h", "postgres://h:x/d", "$MISSING")),
         *(f"HOST={value}" for value in ("", "http://h", "a b")),
         *(f"LOG_LEVEL={value}" for value in ("", "LOUD", "NOTSET")),
-        *(f"SECRET_KEY={value}" for value in ("", "short", "x" * 100)),
+        *(f"SECRET_KEY={value}" for value in ("", "short", "x" * 100, f"django-insecure-{KEY}")),
         *(f"ALLOWED_HOSTS={value}" for value in ("", " , ", "*", "example.com,*")),
         *(f"JWT_SECRET={value}" for value in ("short", "x" * 31)),
         *(f"TRUSTED_PROXIES={value}" for value in ("proxy", "10.0.0.0/33", "10.0.0.1/8", "*")),
@@ -176,6 +176,10 @@ def test_it_is_closed_unless_told_otherwise() -> None:
         ("BROKER_URL", "amqps://broker.example:5671/", "guest"),
         ("DATABASE_URL", "postgres://user:password@db.example/watchtime", "sslmode"),
         ("DATABASE_URL", "postgres://user:password@db.example/watchtime?sslmode=prefer", "sslmode"),
+        ("DATABASE_URL", "postgres:///watchtime?host=db.example", "sslmode"),
+        ("DATABASE_URL", "postgres:///watchtime?hostaddr=192.0.2.1", "sslmode"),
+        ("DATABASE_URL", "postgres://user@localhost/watchtime?hostaddr=192.0.2.1", "sslmode"),
+        ("DATABASE_URL", "postgres://user@127.0.0.1,db.example/watchtime", "sslmode"),
     ],
 )
 def test_what_is_unsafe_on_a_network_does_not_start(name: str, value: str, problem: str) -> None:
@@ -192,6 +196,8 @@ def test_what_is_unsafe_on_a_network_does_not_start(name: str, value: str, probl
         ("BROKER_URL", "amqps://user:password@broker.example:5671/"),
         ("DATABASE_URL", "postgres://user@localhost/watchtime"),
         ("DATABASE_URL", "postgres://user@%2Frun%2Fpostgresql/watchtime"),
+        ("DATABASE_URL", "postgres:///watchtime?host=/run/postgresql"),
+        ("DATABASE_URL", "postgres:///watchtime?host=db.example&sslmode=verify-full"),
         ("DATABASE_URL", "postgres://user@db.example/watchtime?sslmode=verify-full"),
     ],
 )
