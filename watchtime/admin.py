@@ -11,15 +11,18 @@ from uuid import UUID
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.paginator import Paginator
+from django.db import transaction
 from django.db.models import Model, QuerySet
-from django.forms import BaseModelFormSet
+from django.forms import BaseModelFormSet, ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.html import format_html
 
+from watchtime import audit
+from watchtime.events import why_no_new_username
 from watchtime.models import CustomUser, Event, Movie, WatchTime
 
 MAX_LISTED = 10_000
@@ -37,7 +40,33 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]
         return cast("QuerySet[Any]", self.object_list)[:MAX_LISTED].count()
 
 
-class AccountAdmin(UserAdmin):  # type: ignore[type-arg]
+class Audited(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Writes a line of the audit log for what is added, changed and deleted, beside the admin's own history."""
+
+    def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> Any:
+        """Note that a row was added."""
+        _audit(request, "added", obj, message)
+        return super().log_addition(request, obj, message)
+
+    def log_change(self, request: HttpRequest, obj: Model, message: Any) -> Any:
+        """Note that a row was changed. The message names fields, and no values."""
+        _audit(request, "changed", obj, message)
+        return super().log_change(request, obj, message)
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
+        """Note that rows are about to be deleted."""
+        for row in queryset:
+            _audit(request, "deleted", row)
+        return super().log_deletions(request, queryset)
+
+
+def _audit(request: HttpRequest, what: str, row: Model, message: Any = None) -> None:
+    who, kind, name = f"account {request.user.get_username()}", row._meta.label_lower, str(row)
+    details = {"model": kind, "name": name} | ({"message": message} if message else {})
+    transaction.on_commit(lambda: audit.record(who, f"admin {what}", **details))
+
+
+class AccountAdmin(Audited, UserAdmin):  # type: ignore[type-arg]
     """Accounts: people who work here, and old clients.
 
     Who may change accounts could otherwise make themselves superusers: give their own account rights, take a
@@ -51,6 +80,16 @@ class AccountAdmin(UserAdmin):  # type: ignore[type-arg]
         """Return what is shown alone: rights and the password, for others than superusers."""
         shown = tuple(super().get_readonly_fields(request, obj))
         return shown if request.user.is_superuser else (*shown, *self.rights, "password", "last_login", "date_joined")
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Leave out the password, which a page that only shows it shows as it is stored, for others than superusers."""
+        fieldsets = super().get_fieldsets(request, obj)
+        if request.user.is_superuser or obj is None:
+            return fieldsets
+        return [
+            (name, {**options, "fields": [field for field in options["fields"] if field != "password"]})
+            for name, options in fieldsets
+        ]
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Let others than superusers leave accounts alone that have rights."""
@@ -69,10 +108,12 @@ class AccountAdmin(UserAdmin):  # type: ignore[type-arg]
 
 
 def _has_rights(account: User) -> bool:
-    return account.is_staff or account.is_superuser or bool(account.get_all_permissions())
+    """Say whether an account has rights, or would have when it becomes active again."""
+    given = account.user_permissions.exists() or account.groups.filter(permissions__isnull=False).exists()
+    return account.is_staff or account.is_superuser or given
 
 
-class RightsAdmin(GroupAdmin):
+class RightsAdmin(Audited, GroupAdmin):
     """Groups: their rights are everybody's who is in them, so superusers alone change them."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -90,7 +131,7 @@ admin.site.register(User, AccountAdmin)
 admin.site.register(Group, RightsAdmin)
 
 
-class LargeTableAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class LargeTableAdmin(Audited):
     """The latest rows first, with nothing on a page that reads the whole table."""
 
     ordering: ClassVar[tuple[str, ...]] = ("-pk",)
@@ -131,10 +172,22 @@ class NamedAdmin(LargeTableAdmin):
         return obj is not None and not obj.events.exists() and super().has_delete_permission(request, obj)
 
 
+class ViewerForm(ModelForm):  # type: ignore[type-arg]
+    """A viewer's name is the same here as in an event."""
+
+    def clean_username(self) -> str:
+        """Return the name. Raises ValidationError for one that no event can have."""
+        username: str = self.cleaned_data["username"]
+        if problem := why_no_new_username(username):
+            raise ValidationError(problem)
+        return username
+
+
 @admin.register(CustomUser)
 class CustomUserAdmin(NamedAdmin):
     """Viewers. The accounts of people who work here are Django's own users."""
 
+    form = ViewerForm
     name = "username"
     page, shown_there = "/#/viewer/{}", "What was watched"
     fields = ("username", "total_watch_time", "events_link", "dashboard_link")

@@ -146,6 +146,18 @@ Username = Annotated[
     ),
 ]
 NewUsername = Annotated[Username, AfterValidator(_one_way_to_write)]
+_new_username = TypeAdapter(NewUsername)
+
+
+def why_no_new_username(name: str) -> str | None:
+    """Return what keeps a new viewer from having this name; None where nothing does."""
+    try:
+        _new_username.validate_python(name)
+    except ValidationError as error:
+        return error.errors()[0]["msg"]
+    return None
+
+
 Slug = Annotated[
     str,
     StringConstraints(min_length=1, max_length=MAX_SLUG_LENGTH),

@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from broker import MAX_PREFETCH, Broker, BrokerError, DeadLetter, default_broker
+from watchtime import audit
 
 DEFAULT_LIMIT = 100
 
@@ -30,7 +31,9 @@ class Command(BaseCommand):
             if action == "list":
                 self._list(broker, limit)
             elif action == "replay":
-                self.stdout.write(f"Replayed {broker.replay_dead_letters()} dead letters.")
+                number = broker.replay_dead_letters()
+                audit.record(audit.operator(), "dead_letters replay", dead_letters=number)
+                self.stdout.write(f"Replayed {number} dead letters.")
             else:
                 self._purge(broker, yes)
         except BrokerError as error:
@@ -50,7 +53,9 @@ class Command(BaseCommand):
             raise CommandError(
                 f"there are {broker.depths().dead} dead letters: `dead_letters purge --yes` deletes every one for good"
             )
-        self.stdout.write(f"Purged {broker.purge_dead_letters()} dead letters.")
+        number = broker.purge_dead_letters()
+        audit.record(audit.operator(), "dead_letters purge", dead_letters=number)
+        self.stdout.write(f"Purged {number} dead letters.")
 
 
 def _limit(text: str) -> int:

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from watchtime import audit
 from watchtime.migrated import how_to_migrate, unapplied_migrations
 from watchtime.models import Event
 from watchtime.progress import progress_bar
@@ -43,4 +44,5 @@ class Command(BaseCommand):
             for number in prune(before):
                 pruned += number
                 bar.update(number)
+        audit.record(audit.operator(), "prune_events", before=before, events=pruned)
         self.stdout.write(f"Pruned {pruned} events watched before {before.isoformat()}; every total stays.")
