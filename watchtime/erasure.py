@@ -13,12 +13,11 @@ from django.utils import timezone
 
 from watchtime.aggregates import Curve, Entry, Period
 from watchtime.coverage import decode_coverage, decode_numbers
-from watchtime.erased import event_digest, viewer_digest
+from watchtime.erased import remember_ids, viewer_digest
 from watchtime.fold import add_to_blocks
 from watchtime.models import (
     BLOCK_SECONDS,
     CustomUser,
-    ErasedEvent,
     Erasure,
     Event,
     Movie,
@@ -77,8 +76,7 @@ def _remember(viewer: CustomUser, now: datetime) -> int:
     for model in (Event, PrunedKey):
         ids = model.objects.filter(user=viewer).values_list("event_id", flat=True)
         for chunk in _chunks(ids.iterator(READ_AT_ONCE)):
-            digests = (ErasedEvent(digest=event_digest(viewer.username, event_id)) for event_id in chunk)
-            ErasedEvent.objects.bulk_create(digests, ignore_conflicts=True)
+            remember_ids((viewer.username, event_id) for event_id in chunk)
             number += len(chunk)
     return number
 

@@ -8,6 +8,7 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib.admin.models import CHANGE, LogEntry
@@ -146,6 +147,18 @@ class TestComingBack:
         assert fold([other], [now().timestamp()]) == Folded(0, 0, (), 1)
         assert not CustomUser.objects.filter(username="ada").exists()
 
+    @pytest.mark.parametrize("at_once", [True, False])
+    def test_not_by_the_id_of_one_that_waited(self, both: list[WatchEvent], at_once: bool) -> None:
+        """It was in no table at the erasure, and its client sends it once more, without the time."""
+        waiting = event(user="ada", slug="dune", at=50, occurred_at=now())
+        erase("ada")
+        again = waiting.model_copy(update={"occurred_at": now()})
+        times = [now().timestamp() - 60, now().timestamp()]
+        batches = [([waiting, again], times)] if at_once else [([waiting], times[:1]), ([again], times[1:])]
+        assert [fold(*batch).erased for batch in batches] == ([2] if at_once else [1, 1])
+        assert not CustomUser.objects.filter(username="ada").exists()
+        assert differences() == []
+
     def test_not_by_a_pruned_id(self, both: list[WatchEvent]) -> None:
         list(prune(now()))
         assert erase("ada") == 2
@@ -193,7 +206,8 @@ class TestComingBack:
         before, after = now().timestamp() - 60, now().timestamp() + 1
         assert handler([Delivery(ahead.encode(), 1, sent_at=before)]) == []
         assert (handler.counted, handler.erased) == (0, 1)
-        assert handler([Delivery(ahead.encode(), 2, sent_at=after)]) == []
+        new = ahead.model_copy(update={"id": uuid4()})
+        assert handler([Delivery(new.encode(), 2, sent_at=after)]) == []
         assert handler.counted == 1
 
 
