@@ -49,8 +49,9 @@ ACCOUNTS_MAY = {
     "watchtime.publish_event": {Action.PUBLISH},
     "watchtime.read_totals": {Action.READ_MOVIES, Action.READ_VIEWERS},
 }
+# Who changes a movie reads of it, too: the admin's page of a movie and the answer of `updateMovie` show it.
 STAFF_MAY = {
-    "watchtime.change_movie": {Action.CHANGE_MOVIES},
+    "watchtime.change_movie": {Action.CHANGE_MOVIES, Action.READ_MOVIES},
     "watchtime.delete_customuser": {Action.ERASE_VIEWERS},
 }
 PERMISSIONS = (*ACCOUNTS_MAY, *STAFF_MAY)  # of Django's, all that the policy looks at

@@ -5,13 +5,18 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.conf import settings as django_settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.core.cache import cache
 from pytest_django import Settings
 
-from schema import logins
+from schema import analytics, logins
+from tests.access.graph import VICTIM
 from tests.access.tokens import sign
+from tests.factories import event
+from watchtime.fold import fold
+from watchtime.live import Live
 
 PASSWORD = "vExs8-rest-of-it"
 Login = Callable[..., Any]
@@ -42,6 +47,24 @@ def account(db: None) -> Login:
         return made
 
     return make
+
+
+@pytest.fixture
+def watched(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Events of anna and of the victim, and no limits on what one operation asks for."""
+    monkeypatch.setattr(analytics, "live", lambda zone: Live(0.5, 210, 2, 0, 0))  # the same whenever it is asked
+    for name in dir(django_settings):
+        if name.startswith("GRAPHQL_MAX_"):
+            setattr(settings, name, 10**9)
+    fold([event(at=60), event(user=VICTIM, at=70), event(user=VICTIM, slug="heat", at=80)])
+
+
+@pytest.fixture
+def published(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the viewers whose events were published by a mutation."""
+    users: list[str] = []
+    monkeypatch.setattr("schema.mutations.publish", lambda events: users.extend(event.user for event in events))
+    return users
 
 
 def basic(username: str, password: str = PASSWORD) -> dict[str, str]:

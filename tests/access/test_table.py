@@ -133,7 +133,7 @@ ROWS: Mapping[str, Call] = {
     "`node`, of themselves, their pairs and events": nodes(OWN),
     "`node`, of another viewer, their pairs and events": nodes(OTHER),
     "`me`": told("me { username }"),
-    "`updateMovie`": written('updateMovie(slug: "alien", title: "Alien") { userErrors { code } }'),
+    "`updateMovie`": written('updateMovie(slug: "alien", title: "Alien") { movie { pk } userErrors { code } }'),
     "`eraseViewer`": written(f'eraseViewer(username: "{OTHER}") {{ erasedEvents userErrors {{ code }} }}'),
     "`GET /` by a browser (the dashboard, which holds no data)": page("/?"),
     "`GET /graphql/` (GraphiQL), `/swagger/`, `/swagger.json`": lambda ask: all(

@@ -32,11 +32,11 @@ OTHERS: dict[str, str | None] = {
 }
 
 
-def document(graph: GraphQLSchema, name: str, given: dict[str, str]) -> str:
-    """Return a query of the root field, with these arguments where it has them, and of all that is below."""
-    query = graph.query_type
-    assert query
-    return "{ " + _field(graph, name, query.fields[name], given, 0) + " }"
+def document(graph: GraphQLSchema, name: str, given: dict[str, str], kind: str = "query") -> str:
+    """Return an operation of the root field, with these arguments where it has them, and of all that is below."""
+    root = graph.query_type if kind == "query" else graph.mutation_type
+    assert root
+    return f"{kind} {{ {_field(graph, name, root.fields[name], given, 0)} }}"
 
 
 def _field(graph: GraphQLSchema, name: str, field: GraphQLField, given: dict[str, str], depth: int) -> str:
