@@ -1,14 +1,14 @@
 """What is remembered of erased viewers, so that no event of theirs brings them back: hashes by a key, and a time.
 
 Such an event may wait in the queue, be replayed from the dead letters, or be sent again. It is left out when it was
-sent or watched before the erasure, or has the id of an event that was erased. Other events mean that the viewer came
+sent or watched before the erasure, or has the id of an event that was erased or left out. Other events mean that the viewer came
 back, and count.
 
 The key is SECRET_KEY: the database alone does not tell who was erased. Where SECRET_KEY changes, the old
 one belongs in SECRET_KEY_FALLBACKS, or the erased are forgotten.
 """
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from uuid import UUID
 
 from django.conf import settings
@@ -52,7 +52,15 @@ def erased_positions(
     erased_at = {names[pk]: row.erased_at.timestamp() for pk, row in _erasures_of(names).items()}
     theirs = [position for position, event in enumerate(events) if event.user in erased_at]
     early = {at for at in theirs if _earliest(events[at], sent[at]) <= erased_at[events[at].user]}
+    remember_ids((events[at].user, events[at].id) for at in early)  # a client may send them once more, as new
     return early | _with_an_erased_id(events, [at for at in theirs if at not in early])
+
+
+def remember_ids(keys: Iterable[tuple[str, UUID]]) -> None:
+    """Remember that events with these viewers and ids are not to count any more."""
+    digests = sorted(event_digest(*key) for key in keys)  # in one order, so that parallel folds wait for each other
+    if digests:
+        ErasedEvent.objects.bulk_create(map(ErasedEvent, digests), ignore_conflicts=True)
 
 
 def _earliest(event: WatchEvent, sent: float | None) -> float:
@@ -71,7 +79,10 @@ def _erasures_of(names: Mapping[int, str]) -> dict[int, Erasure]:
 
 
 def _with_an_erased_id(events: Sequence[WatchEvent], positions: Sequence[int]) -> set[int]:
-    digests = {digest: at for at in positions for digest in _digests("event", f"{events[at].user}\0{events[at].id}")}
+    """Return those of the positions whose event has an erased id. Several may have the same."""
+    digests = {at: {*_digests("event", f"{events[at].user}\0{events[at].id}")} for at in positions}
     if not digests:
         return set()
-    return {digests[found] for found in ErasedEvent.objects.filter(pk__in=list(digests)).values_list("pk", flat=True)}
+    wanted = set().union(*digests.values())
+    erased = set(ErasedEvent.objects.filter(pk__in=wanted).values_list("pk", flat=True))
+    return {at for at, own in digests.items() if own & erased}

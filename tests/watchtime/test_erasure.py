@@ -143,6 +143,7 @@ class TestComingBack:
         erase("ada")
         again = [each.model_copy(update={"occurred_at": now()}) for each in both[:2]]
         assert fold(again, [now().timestamp()] * 2) == Folded(0, 0, (), 2)
+        assert fold([again[0], *again], [now().timestamp()] * 3) == Folded(0, 0, (), 3)
         other = again[0].model_copy(update={"at": 5})
         assert fold([other], [now().timestamp()]) == Folded(0, 0, (), 1)
         assert not CustomUser.objects.filter(username="ada").exists()
