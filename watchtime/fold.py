@@ -163,7 +163,7 @@ def _enter(entries: Sequence[Entry]) -> Mapping[Key, Entry]:
         f"INSERT INTO watchtime_event ({names}) SELECT {names} FROM {{rows}} WHERE {NOT_PRUNED} AND {NOT_ERASED} "
         "ON CONFLICT (user_id, event_id) DO NOTHING"
     )
-    rows = [(*first[key], now) for key in sorted(first)]
+    rows = [(*entry, now) for entry in sorted(first.values())]  # by their keys, which come first
     taken = insert_new(insert, Event, columns, rows, returns=["user_id", "event_id"])
     return first if taken is None else {key: first[key] for key in taken}
 
