@@ -82,7 +82,7 @@ class RetentionPoint:
 
 @strawberry.type(
     description="An interval of a time window, and what was watched in it: the events with an `occurredAt` in the "
-    "interval."
+    "interval. Pruned events count where their quarter of an hour begins."
 )
 class WatchTimePoint:
     """An event counts in the interval that holds its `occurredAt`."""

@@ -150,7 +150,8 @@ class Query:
         return cast("Iterable[Event]", Ledger(selection))
 
     @strawberry.field(
-        description="The movies that were watched longest in a time window, in that order.",
+        description="The movies that were watched longest in a time window, in that order. Pruned events count where "
+        "their quarter of an hour begins.",
         extensions=[PlainListPermission(reads_movies)],
     )
     def top_movies(self, info: Info, start: From, to: To, first: First = DEFAULT_TOP) -> list[MovieWatchTime]:

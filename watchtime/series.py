@@ -1,7 +1,9 @@
 """Watch time over time: of a movie, of a viewer, and the movies that were watched most in a window.
 
 A movie's days and quarters of an hour are kept by the fold, so whole ones are one row each. Only what is left at the
-ends of a window that begins or ends within a quarter is read from the ledger.
+ends of a window that begins or ends within a quarter is read from the ledger. Of events that were pruned from it only
+the quarter is known: they count where that begins, for viewers and for movies, so that windows that follow each other
+add up to what was watched.
 """
 
 from collections.abc import Iterator, Sequence
@@ -48,22 +50,20 @@ class Span(NamedTuple):
 
 
 class Spans(NamedTuple):
-    """Intervals taken apart: whole days of UTC, whole quarters of an hour, and what is shorter."""
+    """Intervals taken apart: whole days of UTC, whole quarters of an hour, and what is shorter.
+
+    `begun` are the quarters that begin in what is shorter, and end later.
+    """
 
     days: list[Span]
     quarters: list[Span]
     moments: list[Span]
+    begun: list[Span]
 
 
 def movie_series(movie: Movie, bounds: Sequence[datetime]) -> list[Watched]:
     """Return what was watched of a movie in each interval, from one bound on and before the next."""
-    spans = _take_apart(bounds)
-    parts = [
-        *_sums_of_periods(MovieDay, "movie_id", movie.pk, spans.days),
-        *_sums_of_periods(MovieQuarter, "movie_id", movie.pk, spans.quarters),
-        *_sums_of_events("movie_id", movie.pk, spans.moments),
-    ]
-    return _added_up(parts, len(bounds) - 1)
+    return _movie_sums(movie.pk, bounds)
 
 
 def whole_series(bounds: Sequence[datetime]) -> list[Watched]:
@@ -76,11 +76,17 @@ def whole_series(bounds: Sequence[datetime]) -> list[Watched]:
 
 
 def _read_whole_series(bounds: Sequence[datetime]) -> list[Watched]:
+    return _movie_sums(None, bounds)
+
+
+def _movie_sums(pk: int | None, bounds: Sequence[datetime]) -> list[Watched]:
+    """Return what was watched of a movie, or of all, in each interval."""
     spans = _take_apart(bounds)
     parts = [
-        *_sums_of_periods(MovieDay, "movie_id", None, spans.days),
-        *_sums_of_periods(MovieQuarter, "movie_id", None, spans.quarters),
-        *_sums_of_events("movie_id", None, spans.moments),
+        *_sums_of_periods(MovieDay, "movie_id", pk, spans.days),
+        *_sums_of_periods(MovieQuarter, "movie_id", pk, spans.quarters),
+        *_sums_of_events("movie_id", pk, spans.moments),
+        *_sums_of_pruned(pk, spans.begun),
     ]
     return _added_up(parts, len(bounds) - 1)
 
@@ -88,7 +94,7 @@ def _read_whole_series(bounds: Sequence[datetime]) -> list[Watched]:
 def viewer_series(viewer: CustomUser, bounds: Sequence[datetime]) -> list[Watched]:
     """Return what a viewer watched in each interval, from one bound on and before the next.
 
-    Reads the viewer's events of these intervals. A quarter of an hour that was pruned counts where it begins.
+    Reads the viewer's events of these intervals.
     """
     spans = [Span(number, start, end) for number, (start, end) in enumerate(pairwise(bounds))]
     quarters = [Span(number, _quarters_until(start), _quarters_until(end)) for number, start, end in spans]
@@ -118,6 +124,11 @@ def top_movies(start: datetime, end: datetime, limit: int) -> list[tuple[Movie, 
             "SELECT movie_id, at - start AS seconds FROM watchtime_event WHERE occurred_at >= %s AND occurred_at < %s",
             spans.moments,
         ),
+        *_parts("SELECT movie_id, seconds FROM watchtime_moviequarter WHERE period >= %s AND period < %s", spans.begun),
+        *_parts(
+            "SELECT movie_id, start - at AS seconds FROM watchtime_event WHERE occurred_at >= %s AND occurred_at < %s",
+            [Span(interval, *_moments_of(first, past)) for interval, first, past in spans.begun],
+        ),
     ]
     statement = f"""
         SELECT movie_id, SUM(seconds) FROM ({" UNION ALL ".join(sql for sql, _ in parts)}) AS part
@@ -130,6 +141,11 @@ def top_movies(start: datetime, end: datetime, limit: int) -> list[tuple[Movie, 
     return [(movies[pk], int(seconds)) for pk, seconds in sums.items() if pk in movies]
 
 
+def _moments_of(first: int, past: int) -> tuple[datetime, datetime]:
+    """Return when quarter `first` begins, and when quarter `past` does."""
+    return EPOCH + first * QUARTER, EPOCH + past * QUARTER
+
+
 def _parts(sql: str, spans: Sequence[Span]) -> Iterator[tuple[str, list[Any]]]:
     """Yield the statement for each span, with the values of its bounds."""
     adapt = connection.ops.adapt_datetimefield_value
@@ -139,14 +155,16 @@ def _parts(sql: str, spans: Sequence[Span]) -> Iterator[tuple[str, list[Any]]]:
 
 def _take_apart(bounds: Sequence[datetime]) -> Spans:
     """Return the whole days of UTC and the whole quarters between two bounds each, and what is left of time."""
-    spans = Spans([], [], [])
+    spans = Spans([], [], [], [])
     for interval, (start, end) in enumerate(pairwise(bounds)):
         first, last = _quarters_until(start), (end - EPOCH) // QUARTER
         if first > last:
             spans.moments.append(Span(interval, start, end))
             continue
         _append(spans.moments, Span(interval, start, EPOCH + first * QUARTER))
-        _append(spans.moments, Span(interval, EPOCH + last * QUARTER, end))
+        if EPOCH + last * QUARTER < end:
+            spans.moments.append(Span(interval, EPOCH + last * QUARTER, end))
+            spans.begun.append(Span(interval, last, last + 1))
         first_day, last_day = -(-first // QUARTERS_A_DAY), last // QUARTERS_A_DAY
         if first_day >= last_day:
             _append(spans.quarters, Span(interval, first, last))
@@ -188,6 +206,23 @@ def _sums_of_events(owner: str, pk: int | None, spans: Sequence[Span]) -> list[t
         Event,
         ["id", owner, "occurred_at", "received_at"],
         [(span.interval, pk or 0, span.start, span.end) for span in spans],
+    )
+
+
+def _sums_of_pruned(pk: int | None, quarters: Sequence[Span]) -> list[tuple[int, int, int]]:
+    """Return the same of what was pruned of quarters: what each quarter's rows have more than the ledger.
+
+    One statement, so that an event that is counted meanwhile is in both, or in neither.
+    """
+    stored = f"FROM watchtime_moviequarter WHERE {_owned('movie_id', pk)}period = span.number"
+    ledger = f"FROM watchtime_event WHERE {_owned('movie_id', pk)}occurred_at >= first AND occurred_at < past"
+    return _sums(
+        "SELECT id AS interval, movie_id, at AS number, occurred_at AS first, received_at AS past FROM {rows}",
+        f"COALESCE((SELECT SUM(seconds) {stored}), 0) - COALESCE((SELECT SUM(at - start) {ledger}), 0), "
+        f"COALESCE((SELECT SUM(events) {stored}), 0) - (SELECT COUNT(*) {ledger})",
+        Event,
+        ["id", "movie_id", "at", "occurred_at", "received_at"],
+        [(interval, pk or 0, first, *_moments_of(first, past)) for interval, first, past in quarters],
     )
 
 

@@ -12,9 +12,11 @@ from watchtime.events import WatchEvent
 from watchtime.fold import fold
 from watchtime.intervals import Interval, InvalidWindow, intervals
 from watchtime.models import CustomUser, Movie
-from watchtime.series import movie_series, top_movies, viewer_series
+from watchtime.pruning import prune
+from watchtime.series import movie_series, top_movies, viewer_series, whole_series
 
 START = datetime(2026, 3, 20, tzinfo=UTC)
+DAY = timedelta(days=1)
 
 
 def some_events(seed: int) -> list[WatchEvent]:
@@ -53,6 +55,37 @@ def test_a_series_is_the_sums_of_its_events(zone: str, interval: Interval) -> No
     movie, viewer = Movie.objects.get(slug="movie-1"), CustomUser.objects.get(username="viewer-2")
     assert movie_series(movie, bounds) == sums([e for e in events if e.slug == "movie-1"], bounds)
     assert viewer_series(viewer, bounds) == sums([e for e in events if e.user == "viewer-2"], bounds)
+
+
+PRUNED_BEFORE = START + timedelta(days=6, minutes=7)  # within a quarter of an hour
+
+
+def as_known(event: WatchEvent) -> WatchEvent:
+    """Return an event as it is known after pruning: one that was pruned, by the beginning of its quarter."""
+    if event.occurred_at >= PRUNED_BEFORE:
+        return event
+    quarter = (event.occurred_at - START) // timedelta(minutes=15)
+    return event.model_copy(update={"occurred_at": START + quarter * timedelta(minutes=15)})
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("minutes", [0, 1, 7, 14, 15, 16, 60, 6 * 24 * 60 + 3, 6 * 24 * 60 + 7])
+def test_pruned_events_count_where_their_quarter_begins(minutes: int) -> None:
+    """So windows that follow each other add up, wherever they cut a quarter of an hour."""
+    events = some_events(3)
+    fold(events)
+    assert sum(prune(PRUNED_BEFORE)) > 100
+    known = [as_known(event) for event in events]
+    cut = START + timedelta(minutes=minutes)
+    bounds = [START - timedelta(days=1), cut, cut + timedelta(minutes=4), cut + timedelta(hours=5), START + 12 * DAY]
+    movie, viewer = Movie.objects.get(slug="movie-1"), CustomUser.objects.get(username="viewer-2")
+    assert movie_series(movie, bounds) == sums([e for e in known if e.slug == "movie-1"], bounds)
+    assert viewer_series(viewer, bounds) == sums([e for e in known if e.user == "viewer-2"], bounds)
+    assert whole_series(bounds) == sums(known, bounds)
+    for since, until in pairwise(bounds):
+        within = [e for e in known if e.slug == "movie-1" and since <= e.occurred_at < until]
+        found = {movie.slug: seconds for movie, seconds in top_movies(since, until, 3)}
+        assert found.get("movie-1", 0) == sum(e.at - e.start for e in within)
 
 
 @pytest.mark.django_db(transaction=True)
