@@ -3,9 +3,13 @@
 from collections.abc import Callable
 
 import pytest
+from django.contrib.auth.models import User
 from pytest_django import DjangoAssertNumQueries
+from strawberry.relay import to_base64
 
+from tests.factories import event
 from tests.schema.conftest import Ask, make_event
+from watchtime.fold import fold
 from watchtime.models import CustomUser, Movie, WatchTime
 
 PAIR = """query ($username: String!, $moviePk: ID, $movieSlug: String) {
@@ -103,3 +107,19 @@ def test_what_is_no_global_id_is_bad_input(ask: Ask, db: None, node_id: str) -> 
     (error,) = ask("query ($id: ID!) { node(id: $id) { id } }", id=node_id)["errors"]
     assert error["extensions"]["code"] == "BAD_USER_INPUT"
     assert error["message"] == "id is not a global id."
+
+
+def test_no_list_name_or_id_leads_to_an_account(read: Ask, db: None) -> None:
+    """Accounts and viewers are rows of two tables: what is public of viewers shows nobody of the staff."""
+    accounts = [User.objects.create_user(name, is_staff=True) for name in ("clerk", "editor", "root")]
+    fold([event(user="ada", at=10)])
+    viewer = CustomUser.objects.get()
+    assert read("{ users { totalCount edges { node { username } } } }")["users"] == {
+        "totalCount": 1,
+        "edges": [{"node": {"username": "ada"}}],
+    }
+    found = read('{ userTotalWatchTime(username: "clerk") { id } searchViewers(text: "clerk") { username } }')
+    assert found == {"userTotalWatchTime": None, "searchViewers": []}
+    for pk in {viewer.pk, *(account.pk for account in accounts)}:
+        node = read("query ($id: ID!) { node(id: $id) { ... on User { username } } }", id=to_base64("User", pk))["node"]
+        assert node == ({"username": "ada"} if pk == viewer.pk else None)
