@@ -18,6 +18,8 @@ from django.db.models import BinaryField, DateTimeField, F, Field, Model, UUIDFi
 from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan, TupleLessThan
 from django.db.models.lookups import BuiltinLookup
 
+from watchtime.postgresql.arrays import to_array
+
 KeysetCondition = TupleLessThan | TupleGreaterThan
 Key = tuple[Any, ...]
 
@@ -171,11 +173,13 @@ def _fields(model: type[Model], columns: Sequence[str]) -> list["Field[Any, Any]
 
 
 def _unnest(fields: Sequence["Field[Any, Any]"], rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
-    # %b, because psycopg writes an array in binary several times as fast as in text, and PostgreSQL
+    # %b, because an array is made in binary several times as fast as in text, and PostgreSQL
     # reads it so. It needs the connection's server_side_binding.
-    arrays = ", ".join(f"%b::{_type(field)}[]" for field in fields)
+    types = [_type(field) for field in fields]
+    arrays = ", ".join(f"%b::{element_type}[]" for element_type in types)
     names = ", ".join(str(field.column) for field in fields)
-    return f"unnest({arrays}) AS batch({names})", [list(column) for column in zip(*rows, strict=True)]
+    columns = zip(types, zip(*rows, strict=True), strict=True)
+    return f"unnest({arrays}) AS batch({names})", [to_array(*column) for column in columns]
 
 
 def _type(field: "Field[Any, Any]") -> str:

@@ -15,6 +15,8 @@ import psycopg
 from django.conf import settings
 from django.db.backends.postgresql import base
 
+from watchtime.postgresql.arrays import BinaryArray, BinaryArrayDumper
+
 CONNECT_TIMEOUT = 3  # seconds
 MARGIN = 1.0  # seconds that the server's word about a statement that took too long may take
 LOOK_INTERVAL = 1.0  # seconds
@@ -64,9 +66,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return not waiting.poll(0) or super().is_usable()
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
-        """Connect, and limit every wait of the connection from now on."""
+        """Connect, and limit every wait of the connection from now on. It takes the arrays of `watchtime.rows`."""
         self._connected_at = time.monotonic()
         connection = super().get_new_connection(conn_params)
+        connection.adapters.register_dumper(BinaryArray, BinaryArrayDumper)
         if self.statement_timeout is not None:
             connection.wait = partial(_wait, connection, self.statement_timeout)
         return connection
