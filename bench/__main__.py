@@ -11,11 +11,13 @@ from bench.report import Row, print_table, progress
 
 BENCHMARKS = (
     "drain",
+    "messages",
     "halves",
     "analytics",
     "publishers",
     "batches",
     "totals",
+    "flat",
     "consumers",
     "memory",
     "embedded",
