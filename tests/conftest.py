@@ -19,10 +19,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if any(folder in item.path.parents for folder in SLOW):
             item.add_marker(pytest.mark.slow)
-    if ON_POSTGRESQL:
-        left_out = [item for item in items if not runs_on_postgresql(item)]
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if runs_on_postgresql(item)]
+    runs = runs_on_postgresql if ON_POSTGRESQL else runs_on_sqlite
+    config.hook.pytest_deselected(items=[item for item in items if not runs(item)])
+    items[:] = [item for item in items if runs(item)]
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -32,6 +31,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 def runs_on_postgresql(item: pytest.Item) -> bool:
     return uses_database(item) and not item.get_closest_marker("sqlite")
+
+
+def runs_on_sqlite(item: pytest.Item) -> bool:
+    return not item.get_closest_marker("postgresql")
 
 
 def uses_database(item: pytest.Item) -> bool:

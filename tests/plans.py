@@ -1,7 +1,8 @@
 """How a database goes about a statement, as it tells."""
 
+import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -54,3 +55,26 @@ def is_sought(plan: str) -> bool:
     return bool(re.search(seek[connection.vendor], plan, re.MULTILINE)) and not re.search(
         "Seq Scan|SCAN|Sort Key|B-TREE", plan
     )
+
+
+class Cost(NamedTuple):
+    """What executing a statement took PostgreSQL: the pages that it looked at, and the tables that it read whole."""
+
+    pages: int
+    read_whole: set[str]
+
+
+def cost_of(statement: Statement) -> Cost:
+    """Execute a statement on PostgreSQL, with the plan that it chooses by itself; return what that took."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement.sql}", statement.parameters)
+        (explained,) = cursor.fetchone()
+    plan = (json.loads(explained) if isinstance(explained, str) else explained)[0]["Plan"]
+    whole = {node["Relation Name"] for node in _nodes(plan) if node["Node Type"] == "Seq Scan"}
+    return Cost(plan["Shared Hit Blocks"] + plan["Shared Read Blocks"], whole)
+
+
+def _nodes(plan: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    yield plan
+    for part in plan.get("Plans", ()):
+        yield from _nodes(part)

@@ -32,8 +32,9 @@ FILL = (
     f"true, '2026-01-01Z'::timestamptz + n * interval '310 s', now() FROM generate_series(1, {EVENTS // 10}) n",
     "INSERT INTO watchtime_watchtime (user_id, movie_id, total, last_moment, unique_seconds, coverage, resume_moment, "
     "watched_at, watched_day) SELECT n, movie, 7030, 7030, 7030, '\\x000000000000001b76', 600, "
-    "'2026-01-01Z'::timestamptz + n % 365 * interval '1 day', 20454 + n % 365 FROM (SELECT n, 1 AS movie "
-    f"FROM generate_series(1, {VIEWERS}) n UNION ALL SELECT 1, n FROM generate_series(2, {MOVIES}) n UNION ALL "
+    "'2026-01-01Z'::timestamptz + (n + movie) % 365 * interval '1 day', 20454 + (n + movie) % 365 FROM ("
+    f"SELECT n, 1 AS movie FROM generate_series(1, {VIEWERS}) n UNION ALL "
+    f"SELECT 1, n FROM generate_series(2, {MOVIES}) n UNION ALL "
     f"SELECT 2 + n % {VIEWERS - 1}, 2 + (n + n / {VIEWERS - 1}) % {MOVIES - 1} FROM generate_series(1, 100000) n) pair "
     "ON CONFLICT DO NOTHING",
     "INSERT INTO watchtime_movieblock (movie_id, block, views, viewers) SELECT movie, block, "
