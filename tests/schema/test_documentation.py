@@ -68,6 +68,6 @@ def test_operations_answer_what_the_page_says(read: Ask) -> None:
             count_what_was_published()
 
 
-def test_there_are_eleven() -> None:
-    assert len(examples()) == 11
-    assert PAGE.count("```graphql") == 11
+def test_there_are_sixteen() -> None:
+    assert len(examples()) == 16
+    assert PAGE.count("```graphql") == 16
