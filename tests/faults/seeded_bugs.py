@@ -102,7 +102,7 @@ BUGS = (
     Bug(
         "unsorted keys",
         "watchtime/fold.py",
-        (("for key in sorted(first)", "for key in first"),),
+        (("in sorted(first.values())", "in first.values()"),),
         "tests/watchtime/test_fold.py::test_parallel_folds_of_the_same_events_wait_for_each_other",
         database="postgresql",
     ),
