@@ -11,11 +11,14 @@ from tests.processes import serving
 from tests.settings import ON_POSTGRESQL, SQLITE_FILE
 
 TESTS = Path(__file__).parent
+# Modules that take a minute each: begun last, one would keep a single process busy when the others are done.
+LONGEST = {"end_to_end/test_readme.py", "deploy/test_upgrade.py", "fuzz/test_schemathesis.py", "deploy/test_package.py"}
 SLOW = [TESTS / name for name in ("browser", "clients", "end_to_end", "faults", "fuzz")]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark the slow tests. On PostgreSQL, leave out those without a database: they passed on SQLite."""
+    """Mark the slow tests, and begin with the longest. On PostgreSQL, leave out those without a database."""
+    items.sort(key=lambda item: item.path.relative_to(TESTS).as_posix() not in LONGEST)
     for item in items:
         if any(folder in item.path.parents for folder in SLOW):
             item.add_marker(pytest.mark.slow)

@@ -20,12 +20,11 @@ from tests.services import ROOT
 Environment = dict[str, str]
 EXAMPLE = dict(re.findall(r"^([A-Z_]+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
 STOP_TIMEOUT = 15.0
-PASSED_ON = {"PATH", "HOME", "LANG", "TMPDIR", "COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG"}
 
 
 def environment(**settings: str) -> Environment:
     """Return the environment of a process that reads these settings, the example's else, and nobody's .env."""
-    base = {key: value for key, value in os.environ.items() if key in PASSED_ON}
+    base = {key: value for key, value in os.environ.items() if key in {"PATH", "HOME", "LANG", "TMPDIR"}}
     return {
         **base,
         **EXAMPLE,
@@ -70,7 +69,12 @@ def running(
 ) -> Iterator["subprocess.Popen[str]"]:
     """Run a command meanwhile; at the end it is told to stop, and killed when it does not."""
     process = subprocess.Popen(
-        [sys.executable, "manage.py", *arguments], cwd=root, env=env, text=True, stderr=stderr, stdout=stdout
+        [sys.executable, "manage.py", *arguments],
+        cwd=root,
+        env={**env, **_measured()},
+        text=True,
+        stderr=stderr,
+        stdout=stdout,
     )
     try:
         yield process
@@ -81,6 +85,14 @@ def running(
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def _measured() -> Environment:
+    """Return what has coverage measure a process, where it measures the tests.
+
+    Only those that run for a while: it adds a second to each start, and short commands are tested in-process as well.
+    """
+    return {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_PROCESS_")}
 
 
 @contextmanager
