@@ -10,7 +10,7 @@ from django.conf import settings
 from broker.base import Broker
 from broker.consumer import pauses
 from broker.delivery import MAX_PREFETCH, DeadLetter, Delivery, Depths, Rejection, Subscription
-from broker.errors import BrokerError, BrokerMisconfigured, BrokerUnavailable, TryAgain, describe
+from broker.errors import BrokerError, BrokerMisconfigured, BrokerUnavailable, NothingStored, TryAgain, describe
 
 __all__ = [
     "MAX_PREFETCH",
@@ -21,6 +21,7 @@ __all__ = [
     "DeadLetter",
     "Delivery",
     "Depths",
+    "NothingStored",
     "Rejection",
     "Subscription",
     "TryAgain",

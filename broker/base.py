@@ -45,7 +45,7 @@ class Broker(ABC):
     def publish(self, messages: Sequence[bytes]) -> None:
         """Return when every message is safely stored, with the headers of `broker.headers`.
 
-        Raises BrokerError otherwise; some or all may be stored even then.
+        Raises BrokerError otherwise; where that says `may_be_stored`, some or all may be.
         """
 
     @abstractmethod

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from broker.confirms import Confirms, Publication, settle
 from broker.delivery import Delivery
-from broker.errors import BrokerError, BrokerUnavailable
+from broker.errors import BrokerError, BrokerUnavailable, NothingStored, nothing_stored
 
 logger = logging.getLogger(__name__)
 
@@ -26,8 +26,8 @@ CLOSE_TIMEOUT = 2.0
 WATCH_INTERVAL = 0.5
 REFUSAL_TIMEOUT = 1.0  # a channel opened while the queue has no leader refuses everything, also when it has one again
 MAX_UNCONFIRMED = 50_000  # messages in memory that wait for their confirm
-REFUSAL = "RabbitMQ refused a message: the queue is full, or has no leader now"
-BLOCKED = "RabbitMQ takes no messages now: a memory or disk alarm"
+REFUSAL = "refused a message: the queue is full, or has no leader now"
+BLOCKED = "takes no messages now: a memory or disk alarm"
 CLOSED = "the connection was closed"
 SENT_AT = "timestamp_in_ms"  # the name that RabbitMQ's own plugins use for it
 LATEST = 253_402_300_800  # the end of the year 9999, in seconds since the epoch
@@ -36,6 +36,7 @@ LATEST = 253_402_300_800  # the end of the year 9999, in seconds since the epoch
 class Line(Protocol):
     """What a connection is made of: pika's connection, its loop, and what pika's errors mean."""
 
+    broker: str  # what it leads to, with its address, for people
     heartbeat: float  # seconds; 0 for none
 
     def open(self, on_open: Callable[..., object], on_lost: Callable[..., object]) -> Any:
@@ -97,18 +98,22 @@ class Connection:
             raise self._error
 
     def raise_if_blocked(self) -> None:
-        """Raise BrokerUnavailable while RabbitMQ takes no messages."""
+        """Raise NothingStored while RabbitMQ takes no messages."""
         if self._blocked:
-            raise BrokerUnavailable(BLOCKED)
+            raise NothingStored(f"{self._line.broker} {BLOCKED}")
 
     def publish(self, queue: str, messages: Sequence[tuple[bytes, Any]], timeout: float) -> None:
-        """Return when every message is confirmed. Raises BrokerUnavailable otherwise, and after `timeout` seconds."""
+        """Return when every message is confirmed. Raises BrokerUnavailable otherwise, and after `timeout` seconds.
+
+        It is NothingStored where nothing was sent.
+        """
         self.raise_if_blocked()
         if len(self._confirms) > MAX_UNCONFIRMED:
-            raise BrokerUnavailable(f"{len(self._confirms)} messages wait for their confirm already")
+            raise NothingStored(f"{len(self._confirms)} messages wait for their confirm already")
         publication = Publication(queue, messages)
         with self._lock:
-            self.raise_if_ended()
+            with nothing_stored():
+                self.raise_if_ended()
             self._requests.add(publication.done)
             is_first = not self._outbox  # who finds others waiting need not wake the I/O thread again
             self._outbox.append(publication)
@@ -157,9 +162,12 @@ class Connection:
         try:
             return future.result(max(timeout, 0))
         except TimeoutError:
-            raise BrokerUnavailable(f"RabbitMQ did not answer within {timeout:.1f} s") from None
+            raise self._trouble(f"did not answer within {timeout:.1f} s") from None
         finally:
             self._requests.discard(future)
+
+    def _trouble(self, what: str) -> BrokerUnavailable:
+        return BrokerUnavailable(f"{self._line.broker} {what}")
 
     def _on_io_thread(self, callback: Callable[[], object]) -> None:
         if self._connection is not None:
@@ -172,8 +180,9 @@ class Connection:
             self._connection.ioloop.call_later(0, self._on_watch)
             self._connection.ioloop.start()
         except Exception as error:
-            logger.exception("the connection to RabbitMQ failed")
-            self._on_end(BrokerUnavailable(f"the connection to RabbitMQ failed: {error!r}"))
+            if self._error is None:  # else pika stumbles over what we ended while it was opening
+                logger.exception("the connection to %s failed", self._line.broker)
+            self._on_end(BrokerUnavailable(f"the connection to {self._line.broker} failed: {error!r}"))
         finally:
             self._line.close()
 
@@ -191,13 +200,13 @@ class Connection:
         if self._closing.is_set():
             self._on_end(BrokerUnavailable(CLOSED))
         elif now - self._heard_at > self._silence:
-            self._on_end(BrokerUnavailable("RabbitMQ is silent"), politely=False)
+            self._on_end(self._trouble("is silent"), politely=False)
         elif not self.was_ready and now - self._began > 2 * CONNECT_TIMEOUT:
-            self._on_end(BrokerUnavailable("RabbitMQ does not get the queues ready"))
+            self._on_end(self._trouble("does not get the queues ready"))
         elif now - self._confirms.oldest() > self._publish_timeout and not self._blocked:
-            self._on_end(BrokerUnavailable("RabbitMQ does not confirm"))
+            self._on_end(self._trouble("does not confirm"))
         elif now - self._confirms.refusing_since > REFUSAL_TIMEOUT:
-            self._on_end(BrokerUnavailable(REFUSAL))
+            self._on_end(self._trouble(REFUSAL))
         else:
             self._connection.ioloop.call_later(WATCH_INTERVAL, self._on_watch)
 
@@ -239,23 +248,23 @@ class Connection:
             self._channel.basic_publish("", publication.queue, body, properties, mandatory=True)
 
     def _on_confirm(self, frame: Any) -> None:
-        refusal = BrokerUnavailable(REFUSAL) if frame.method.NAME == "Basic.Nack" else None
+        refusal = self._trouble(REFUSAL) if frame.method.NAME == "Basic.Nack" else None
         self._confirms.settle(frame.method.delivery_tag, frame.method.multiple, refusal)
 
     def _on_return(self, *_returned: object) -> None:
         # Comes before the confirm of the same message. A new connection declares the queue again.
-        self._on_end(BrokerUnavailable("RabbitMQ has no such queue any more"))
+        self._on_end(self._trouble("has no such queue any more"))
 
     def _on_message(self, _channel: Any, method: Any, properties: Any, body: bytes) -> None:
         sent_at = _sent_at(properties)
         self.inbox.put(Delivery(body, method.delivery_tag, method.redelivered, sent_at, properties.headers))
 
     def _on_cancel(self, _frame: object) -> None:
-        self._on_end(BrokerUnavailable("RabbitMQ cancelled the consumer: its queue was deleted or moved"))
+        self._on_end(self._trouble("cancelled the consumer: its queue was deleted or moved"))
 
     def _on_blocked(self, *_blocked: object) -> None:
         self._blocked = True
-        self._confirms.fail(BrokerUnavailable(BLOCKED))
+        self._confirms.fail(self._trouble(BLOCKED))
 
     def _on_unblocked(self, *_unblocked: object) -> None:
         self._blocked = False

@@ -23,7 +23,7 @@ from django.utils import timezone
 
 from broker.base import Broker
 from broker.delivery import MESSAGE_BYTES, DeadLetter, Delivery, Depths, Rejection, Subscription
-from broker.errors import BrokerError, BrokerUnavailable, describe
+from broker.errors import BrokerError, BrokerUnavailable, NothingStored, describe
 from broker.group_commit import GroupCommit
 from broker.headers import current_headers
 from broker.length import Length
@@ -83,10 +83,17 @@ class DatabaseBroker(Broker):
 
     def _insert(self, messages: Sequence[tuple[bytes, str | None]], timeout: float) -> None:
         now = connection.ops.adapt_datetimefield_value(timezone.now())
-        with _broker_errors(), self._limited(timeout), transaction.atomic(durable=True):
-            self._require_room(len(messages))
-            with connection.cursor() as cursor:
-                cursor.executemany(INSERT, [(self.queue, *message, now) for message in messages])
+        committing = False
+        try:
+            with _broker_errors(), self._limited(timeout), transaction.atomic(durable=True):
+                self._require_room(len(messages))
+                with connection.cursor() as cursor:
+                    cursor.executemany(INSERT, [(self.queue, *message, now) for message in messages])
+                committing = True
+        except BrokerUnavailable as error:
+            if committing:
+                raise
+            raise NothingStored(str(error)) from error
 
     @contextmanager
     def _limited(self, timeout: float) -> Iterator[None]:

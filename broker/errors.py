@@ -1,8 +1,16 @@
 """The errors of the broker package. Callers never see those of a client library."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class BrokerError(Exception):
-    """Something went wrong between us and the broker."""
+    """Something went wrong between us and the broker.
+
+    `may_be_stored` says whether messages that were being published may be stored all the same.
+    """
+
+    may_be_stored = False
 
 
 class BrokerUnavailable(BrokerError):
@@ -10,6 +18,23 @@ class BrokerUnavailable(BrokerError):
 
     They may be stored all the same: publish them again, with the same ids.
     """
+
+    may_be_stored = True
+
+
+class NothingStored(BrokerUnavailable):
+    """The broker was not reached, or said no: none of the messages is stored."""
+
+    may_be_stored = False
+
+
+@contextmanager
+def nothing_stored() -> Iterator[None]:
+    """Raise NothingStored for each BrokerUnavailable: what fails in the block fails before anything is sent."""
+    try:
+        yield
+    except BrokerUnavailable as error:
+        raise NothingStored(str(error)) from error
 
 
 class BrokerMisconfigured(BrokerError):

@@ -29,7 +29,7 @@ from broker.base import Broker
 from broker.connection import CONNECT_TIMEOUT, SENT_AT, Connection
 from broker.consumer import pauses
 from broker.delivery import MAX_PREFETCH, MESSAGE_BYTES, DeadLetter, Delivery, Depths, Rejection, Subscription
-from broker.errors import BrokerError, BrokerMisconfigured, BrokerUnavailable, describe
+from broker.errors import BrokerError, BrokerMisconfigured, BrokerUnavailable, describe, nothing_stored
 from broker.headers import current_headers
 from broker.topology import topology
 
@@ -81,7 +81,8 @@ class RabbitMQClient(Broker):
             return
         deadline = time.monotonic() + self._publish_timeout
         connection = self._publisher()
-        connection.wait_until_ready(self._publish_timeout)
+        with nothing_stored():
+            connection.wait_until_ready(self._publish_timeout)
         connection.publish(queue, messages, deadline - time.monotonic())
 
     def _publisher(self) -> Connection:
@@ -253,6 +254,8 @@ class _Line:
     """pika's side of a connection. It tells pika where to connect, and how to read what comes."""
 
     def __init__(self, parameters: pika.URLParameters) -> None:
+        self._address = f"{parameters.host}:{parameters.port}"
+        self.broker = f"RabbitMQ at {self._address}"
         self.heartbeat: float = parameters.heartbeat
         self._parameters = parameters
         self._services = _Services(IOLoop())
@@ -275,8 +278,10 @@ class _Line:
         probably_refused = isinstance(reason, (ProbableAuthenticationError, ProbableAccessDeniedError))
         # Pika takes any end in the middle of the handshake for a refusal, also a broker that was killed then.
         if isinstance(reason, AuthenticationError) or (probably_refused and REFUSED.search(str(reason))):
-            return BrokerMisconfigured("RabbitMQ refuses the user, the password or the virtual host of BROKER_URL")
-        return BrokerUnavailable(f"RabbitMQ is not available: {_root(reason)}")
+            return BrokerMisconfigured(
+                f"RabbitMQ refuses the user, the password or the virtual host of BROKER_URL, at {self._address}"
+            )
+        return BrokerUnavailable(f"{self.broker} is not available: {_words(_root(reason))}")
 
 
 class _Services(SelectorIOServicesAdapter):  # type: ignore[misc]  # pika declares no types
@@ -375,3 +380,8 @@ def _root(error: BaseException) -> BaseException:
     wrapped = [*getattr(error, "exceptions", ()), getattr(error, "exception", None), *error.args]
     causes = [cause for cause in wrapped if isinstance(cause, BaseException)]
     return _root(causes[-1]) if causes else error
+
+
+def _words(error: BaseException) -> str:
+    """Return what an error says: pika's own say it in quotes and brackets."""
+    return error.args[0] if len(error.args) == 1 and isinstance(error.args[0], str) else str(error) or repr(error)

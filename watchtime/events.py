@@ -48,7 +48,14 @@ _SECOND = slice(17, 19)  # of a time as RFC 3339 writes it
 
 
 class PublishFailed(Exception):
-    """The broker did not say that it stored every event. Publish them again, with the same ids."""
+    """The broker did not say that it stored every event. Publish them again, with the same ids.
+
+    `may_be_stored` says whether some or all of them may be stored all the same.
+    """
+
+    def __init__(self, message: str, *, may_be_stored: bool = False) -> None:
+        super().__init__(message)
+        self.may_be_stored = may_be_stored
 
 
 class FieldError(NamedTuple):
@@ -249,7 +256,7 @@ def publish(events: Sequence[WatchEvent]) -> None:
         with metrics.publishing(len(events)), tracing.published():
             default_broker().publish(encode_messages(events))
     except BrokerError as error:
-        raise PublishFailed(str(error)) from error
+        raise PublishFailed(str(error), may_be_stored=error.may_be_stored) from error
 
 
 def encode_messages(events: Sequence[WatchEvent]) -> list[bytes]:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from watchtime.events import WatchEvent, publish
+from watchtime.events import PublishFailed, WatchEvent, publish
 from watchtime.importers.distinct import Occurrences
 from watchtime.importers.rows import Place, Rest, Row, Skipped
 from watchtime.models import MAX_MOMENT, MAX_TITLE_LENGTH, CustomUser, Event, Movie
@@ -55,6 +55,7 @@ class Importing:
         self._occurrences = occurrences
         self.dry_run = dry_run
         self.rows = self.marks = self.events = self.new = self.known = self.repeated = self.grown = 0
+        self.in_hand = 0  # events that were given to the broker, which did not say that it stored them
         self.growing = False
         self.skips = Skips()
 
@@ -80,10 +81,19 @@ class Importing:
         new = [event for row in rows for event in self._new(row, counted)]
         if not self.dry_run:
             describe_movies(rows)
-            publish(new)
+            self._publish(new)
         self.new += len(new)
         self.rows += len(rows)
         self.marks += sum(row.mark for row in rows)
+
+    def _publish(self, events: Sequence[WatchEvent]) -> None:
+        self.in_hand = len(events)
+        try:
+            publish(events)
+        except PublishFailed as error:
+            self.in_hand = len(events) if error.may_be_stored else 0
+            raise
+        self.in_hand = 0
 
     def _new(self, row: Row, counted: Mapping[Key, Content | None]) -> Iterator[WatchEvent]:
         """Yield the events of a row that are neither in the ledger nor earlier in the file."""

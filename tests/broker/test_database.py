@@ -8,12 +8,12 @@ from contextlib import closing
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import DatabaseError, connection, transaction
 from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from broker import BrokerUnavailable, open_broker
+from broker import BrokerUnavailable, NothingStored, open_broker
 from broker.database import DatabaseBroker
 from broker.group_commit import GroupCommit
 from broker.models import Message
@@ -142,3 +142,25 @@ def test_locks_are_made_again_after_a_fork() -> None:
             os._exit(broker._group._lock.locked())
     _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 0
+
+
+def test_what_fails_before_the_commit_stored_nothing() -> None:
+    broker = DatabaseBroker("full.events", max_length=1)
+    broker.publish([b"1"])
+    with pytest.raises(NothingStored, match="full"):
+        broker.publish([b"2"])
+    assert Message.objects.count() == 1
+
+
+def test_a_commit_that_fails_leaves_in_doubt_what_is_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its answer may be lost after the database has done it."""
+
+    def commit() -> None:
+        raise DatabaseError("the server closed the connection")
+
+    broker = DatabaseBroker("doubt.events")
+    monkeypatch.setattr(connection, "commit", commit)
+    with pytest.raises(BrokerUnavailable, match="closed the connection") as failed:
+        broker.publish([b"1"])
+    assert failed.value.may_be_stored
+    assert transaction.get_autocommit()

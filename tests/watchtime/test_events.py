@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import Settings
 
-from broker import BrokerUnavailable, default_broker
+from broker import BrokerError, BrokerMisconfigured, BrokerUnavailable, NothingStored, default_broker
 from watchtime.events import (
     MAX_MESSAGE_EVENTS,
     InvalidEvent,
@@ -312,13 +312,20 @@ def test_published_events_wait_in_the_queue() -> None:
     assert decode_message(delivery.body) == events
 
 
-def test_a_broker_that_fails_is_a_failed_publish(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("failure", "in_doubt"),
+    [(BrokerUnavailable, True), (NothingStored, False), (BrokerMisconfigured, False), (BrokerError, False)],
+)
+def test_a_broker_that_fails_is_a_failed_publish(
+    monkeypatch: pytest.MonkeyPatch, failure: type[BrokerError], in_doubt: bool
+) -> None:
     def fail(_messages: object) -> None:
-        raise BrokerUnavailable("away")
+        raise failure("away")
 
     monkeypatch.setattr(default_broker(), "publish", fail)
-    with pytest.raises(PublishFailed, match="away"):
+    with pytest.raises(PublishFailed, match="away") as failed:
         publish([WatchEvent.decode(message())])
+    assert failed.value.may_be_stored == in_doubt
 
 
 @pytest.mark.parametrize(("count", "messages"), [(0, 0), (1, 1), (2, 1), (100, 1), (101, 2), (1000, 10)])
