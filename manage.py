@@ -8,13 +8,13 @@ import sys
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
-from django.db import InterfaceError, OperationalError
 
 from project.logs import last_words
+from watchtime.database import OUTAGES, explain
 
 
 def main() -> None:
-    """Run a command. Settings and a database that cannot be used are one line, not a traceback.
+    """Run a command. Settings and a database that cannot be used are one line; `--traceback` shows where.
 
     With LOG_FORMAT=json so is everything else that ends it.
     """
@@ -24,9 +24,9 @@ def main() -> None:
     except ImproperlyConfigured as error:
         log_format = getattr(error, "log_format", None) or settings.LOG_FORMAT
         sys.exit(last_words(f"The settings are wrong: {error}", log_format))
-    except (OperationalError, InterfaceError) as error:
-        from watchtime.database import explain
-
+    except OUTAGES as error:
+        if "--traceback" in sys.argv:
+            raise
         sys.exit(last_words(f"CommandError: {explain(error)}", settings.LOG_FORMAT))
     except Exception:
         if settings.LOG_FORMAT == "text":

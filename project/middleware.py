@@ -15,6 +15,9 @@ from django.contrib.sessions import middleware as sessions
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
+from schema.legacy import no_database
+from watchtime.database import OUTAGES
+
 ADMIN = "/admin/"
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
@@ -45,6 +48,21 @@ def not_stored(get_response: GetResponse) -> GetResponse:
         return response
 
     return answer
+
+
+class Outages:
+    """Answers for views that meet a database that is away, such as the admin's: in JSON, and one line of the log."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Return the response."""
+        return self._get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponseBase | None:
+        """Return the answer to what a view raised; None where that is no outage."""
+        return no_database(request, error) if isinstance(error, OUTAGES) else None
 
 
 class ForSessions:

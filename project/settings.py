@@ -65,6 +65,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "project.middleware.PagePolicy",
     "project.middleware.not_stored",
+    "project.middleware.Outages",
     "django.middleware.common.CommonMiddleware",
     "project.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -113,7 +114,7 @@ _on_postgresql = not _database["ENGINE"].endswith("sqlite3")
 _replica = "DATABASE_REPLICA_URL"
 DATABASE_REPLICA_URL = env.text(_replica, "")
 if DATABASE_REPLICA_URL:
-    DATABASES["replica"] = env.database_url("DATABASE_REPLICA_URL", "")
+    DATABASES["replica"] = env.database_url("DATABASE_REPLICA_URL", "postgres:///unused")
     DATABASES["replica"]["TEST"] = {"MIRROR": "default"}
     env.require(
         _on_postgresql and not DATABASES["replica"]["ENGINE"].endswith("sqlite3"),

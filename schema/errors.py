@@ -7,18 +7,22 @@ from typing import Self
 from uuid import uuid4
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
 from graphql import GraphQLError, GraphQLSyntaxError
 from strawberry.exceptions import StrawberryGraphQLError, StrawberryInputCoercionError
 
 from schema.auth import Refused
+from watchtime import database
 from watchtime.events import PublishFailed
 
 LONGEST_MESSAGE = 500
-OUTAGES = (PublishFailed, OperationalError, InterfaceError)
+OUTAGES = (PublishFailed, *database.OUTAGES)
 # What the log says before the reason (which can name hosts), and what clients are told.
 _NOT_STORED = ("An event was not published", "The event was not stored. Send it again, with the same id.")
-_NO_DATABASE = ("The database is not available", "The service cannot answer now. Try again.")
+_IN_DOUBT = (
+    "An event may not be published",
+    "It is not known whether the event was stored. Send it again, with the same id.",
+)
+_NO_DATABASE = ("Answered SERVICE_UNAVAILABLE", "The service cannot answer now. Try again.")
 _SUGGESTION = re.compile(r" Did you mean [^?]*\?")
 logger = logging.getLogger(__name__)
 
@@ -88,9 +92,9 @@ def publish_to_client(errors: list[GraphQLError]) -> None:
         code, cause = code_of(error), error.original_error or error
         error.extensions = {"code": code, **(error.extensions or {})}
         if isinstance(cause, OUTAGES):
-            what, error.message = _NOT_STORED if isinstance(cause, PublishFailed) else _NO_DATABASE
+            (what, error.message), reason = _outage(cause)
             if repr(cause) not in logged:
-                logger.warning("%s: %s", what, " ".join(str(cause).split()))
+                logger.warning("%s: %s", what, reason)
         elif code == ErrorCode.INTERNAL_SERVER_ERROR.name:
             error.message = "The service failed. Its log has the details under this requestId."
             error.extensions["requestId"] = request_id
@@ -99,6 +103,13 @@ def publish_to_client(errors: list[GraphQLError]) -> None:
         else:
             error.message = _shortened(error.message)
         logged.add(repr(cause))
+
+
+def _outage(cause: Exception) -> tuple[tuple[str, str], str]:
+    """Return what the log says of an outage and what clients are told, and the reason for the log."""
+    if not isinstance(cause, PublishFailed):
+        return _NO_DATABASE, database.explain(cause)
+    return _IN_DOUBT if cause.may_be_stored else _NOT_STORED, " ".join(str(cause).split())
 
 
 def code_of(error: GraphQLError) -> str:

@@ -9,7 +9,6 @@ from typing import Annotated, Any, TypeVar, cast
 
 from django.conf import settings
 from django.core.exceptions import BadRequest, SuspiciousOperation
-from django.db import InterfaceError, InternalError, OperationalError, ProgrammingError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.http.multipartparser import MultiPartParserError
 from django.urls import path
@@ -35,7 +34,7 @@ from schema.legacy_schemas import (
 )
 from watchtime import totals
 from watchtime.access import CLOSED, Caller
-from watchtime.database import explain
+from watchtime.database import OUTAGES, explain
 from watchtime.events import (
     FieldError,
     InvalidEvent,
@@ -218,8 +217,10 @@ def create_event(request: HttpRequest) -> HttpResponse:
     try:
         publish([event])
     except PublishFailed as error:
-        logger.warning("Event %s was not published: %s", event.id, error)
-        body = {"detail": "The event was not stored. Send it again with this id.", "id": str(event.id)}
+        verb = "may not be" if error.may_be_stored else "was not"
+        logger.warning("Event %s %s published: %s", event.id, verb, " ".join(str(error).split()))
+        stored = "It is not known whether the event was" if error.may_be_stored else "The event was not"
+        body = {"detail": f"{stored} stored. Send it again with this id.", "id": str(event.id)}
         return JsonResponse(body, status=503, headers={"Retry-After": RETRY_AFTER})
     return JsonResponse("ok", safe=False)
 
@@ -339,15 +340,15 @@ def _invalid_data(errors: Iterable[tuple[str, str]]) -> HttpResponse:
     return JsonResponse({"detail": "Invalid data", "errors": listed}, status=400)
 
 
-# Unreachable, full or read-only, or a table or a permission is missing: the request is not the cause.
-@api.exception_handler(OperationalError)
-@api.exception_handler(InterfaceError)
-@api.exception_handler(InternalError)
-@api.exception_handler(ProgrammingError)
-def _no_database(request: HttpRequest, error: Exception) -> HttpResponse:
+def no_database(request: HttpRequest, error: Exception) -> HttpResponse:
+    """Answer while the database is away, at every path but GraphQL's. The log has the reason, in one line."""
     logger.error("Answered 503: %s", explain(error))
     body = {"detail": "The service is not available now"}
     return JsonResponse(body, status=503, headers={"Retry-After": RETRY_AFTER})
+
+
+for _outage in OUTAGES:
+    api.exception_handler(_outage)(no_database)
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

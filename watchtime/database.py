@@ -1,6 +1,9 @@
 """How the service says that its database cannot be used."""
 
-from django.db import connection
+from django.db import InterfaceError, InternalError, OperationalError, ProgrammingError, connection
+
+# Unreachable, full or read-only, or a table or a permission is missing: the request is not the cause.
+OUTAGES = (OperationalError, InterfaceError, InternalError, ProgrammingError)
 
 
 def database_address() -> str:

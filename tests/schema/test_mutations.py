@@ -5,12 +5,12 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from django.db import InterfaceError, OperationalError
 from pytest_django import Settings
 
 from schema import mutations
 from tests.schema.conftest import Ask
 from watchtime import totals
+from watchtime.database import OUTAGES, explain
 from watchtime.events import PublishFailed, WatchEvent
 
 ONE = "mutation ($event: EventInput!) { publishEvent(event: $event) { id userErrors { path code message } } }"
@@ -196,7 +196,20 @@ def test_a_broker_that_is_down_is_service_unavailable(
     assert record.getMessage() == "An event was not published: the queue at amqp.internal is full"
 
 
-@pytest.mark.parametrize("failure", [OperationalError, InterfaceError])
+def test_whether_an_event_is_stored_can_be_unknown(
+    ask: Ask, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(events: object) -> None:
+        raise PublishFailed("RabbitMQ did not confirm", may_be_stored=True)
+
+    monkeypatch.setattr(mutations, "publish", fail)
+    (error,) = ask(ONE, event=EVENT)["errors"]
+    assert error["message"] == "It is not known whether the event was stored. Send it again, with the same id."
+    (record,) = [record for record in caplog.records if record.name == "schema.errors"]
+    assert record.getMessage() == "An event may not be published: RabbitMQ did not confirm"
+
+
+@pytest.mark.parametrize("failure", OUTAGES)
 def test_a_database_that_is_away_is_one_line(
     ask: Ask, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, failure: type[Exception]
 ) -> None:
@@ -210,7 +223,9 @@ def test_a_database_that_is_away_is_one_line(
     assert "internal" not in json.dumps(answer)
     (record,) = [record for record in caplog.records if record.name == "schema.errors"]
     assert (record.levelname, record.exc_info) == ("WARNING", None)
-    assert record.getMessage() == "The database is not available: could not connect to db.internal"
+    assert (
+        record.getMessage() == f"Answered SERVICE_UNAVAILABLE: {explain(failure('could not connect to db.internal'))}"
+    )
 
 
 def test_the_largest_batch_fits_into_the_body(settings: Settings) -> None:

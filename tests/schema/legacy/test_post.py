@@ -7,8 +7,9 @@ from uuid import UUID
 import pytest
 from django.test import Client
 
-from broker import BrokerError, BrokerUnavailable
+from broker import BrokerError, BrokerUnavailable, NothingStored
 from broker.models import Message
+from project.logs import is_fault
 from tests.schema.legacy.conftest import GOOD, JSON, URLENCODED, post
 from watchtime.events import WatchEvent
 
@@ -95,3 +96,24 @@ class TestBrokerDown:
     def test_minted_id_is_told(self, client, monkeypatch):
         monkeypatch.setattr("broker.database.DatabaseBroker.publish", lambda *_: (_ for _ in ()).throw(BrokerError()))
         assert UUID(post(client, json.dumps(GOOD)).json()["id"]).version == 7
+
+    @pytest.mark.parametrize(
+        ("error", "told", "logged"),
+        [
+            (NothingStored("no\nanswer"), "The event was not stored. Send", f"Event {ID} was not published: no answer"),
+            (
+                BrokerUnavailable("gone"),
+                "It is not known whether the event was stored. Send",
+                f"Event {ID} may not be published: gone",
+            ),
+        ],
+    )
+    def test_it_is_one_line_of_the_log(self, client, monkeypatch, caplog, error, told, logged):
+        def fail(self, messages):
+            raise error
+
+        monkeypatch.setattr("broker.database.DatabaseBroker.publish", fail)
+        response = post(client, json.dumps(GOOD | {"id": ID}))
+        assert response.json()["detail"].startswith(told)
+        (record,) = [record for record in caplog.records if is_fault(record)]
+        assert (record.name, record.levelname, record.getMessage()) == ("schema.legacy", "WARNING", logged)
