@@ -3,9 +3,9 @@
 import ipaddress
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeVar
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 from environ import Env
@@ -14,6 +14,26 @@ TRUE = frozenset({"true", "yes", "on", "1"})
 FALSE = frozenset({"false", "no", "off", "0"})
 WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,18}")
 POSTGRESQL_URL = re.compile(r"(postgres|postgresql|psql|pgsql)://")
+# What a URL may say after its ?: numbers from the first to the last, and other texts.
+BROKER_NUMBERS = {
+    "blocked_connection_timeout": (0, 3_600),
+    "channel_max": (1, 65_535),
+    "connection_attempts": (1, 100),
+    "frame_max": (4_096, 131_072),
+    "heartbeat": (0, 65_535),
+    "retry_delay": (0, 3_600),
+    "socket_timeout": (1, 300),
+    "stack_timeout": (1, 300),
+}
+BROKER_TEXTS = frozenset({"locale", "ssl_options", "tcp_options"})
+DATABASE_NUMBERS = {
+    "connect_timeout": (0, 3_600),
+    "keepalives": (0, 1),
+    "keepalives_count": (0, 100),
+    "keepalives_idle": (0, 3_600),
+    "keepalives_interval": (0, 3_600),
+    "tcp_user_timeout": (0, 3_600_000),
+}
 T = TypeVar("T")
 LONGEST_SHOWN = 40  # characters of a wrong value in its error
 ENCODE = "write / # ? @ % and spaces in a user name or password percent-encoded, such as %2F for /"
@@ -118,6 +138,7 @@ class Reader:
             problem = _url_problem(url, POSTGRESQL_URL, "sqlite:/// or postgres://")
         self.require(not problem, f"{name} {problem}")
         config: dict[str, Any] = Env.db_url_config(default if problem else url)
+        self._require_options(name, config.get("OPTIONS", {}), DATABASE_NUMBERS, _libpq_options())
         named = config["NAME"] or "service" in config.get("OPTIONS", {})
         self.require(named, f"{name} must name a database, such as postgres://user:password@host:5432/watchtime")
         self._hide(config["PASSWORD"], "" if problem else urlsplit(url).password or "")
@@ -134,6 +155,7 @@ class Reader:
                 return default
             self.require(urlsplit(node).hostname, f"{name} must name a host, such as amqp://user:password@host:5672/")
             self._hide(unquote(urlsplit(node).password or ""), urlsplit(node).password or "")
+            self._require_options(name, dict(parse_qsl(urlsplit(node).query, True)), BROKER_NUMBERS, BROKER_TEXTS)
         return url
 
     def queue_name(self, name: str, default: str) -> str:
@@ -166,6 +188,20 @@ class Reader:
         self.require(not problem, f"{name} {problem}")
         return "" if problem else url
 
+    def _require_options(
+        self, name: str, options: Mapping[str, Any], numbers: Mapping[str, tuple[int, int]], texts: Collection[str]
+    ) -> None:
+        """Note what a URL says after its ? and nobody understands; values may be secrets, and are not shown."""
+        for option, value in options.items():
+            low, high = numbers.get(option, (0, 0))
+            is_number = WHOLE_NUMBER.fullmatch(str(value)) and low <= int(value) <= high
+            self.require(
+                option in numbers or option in texts, f"{name} has an unknown option {option[:LONGEST_SHOWN]!a}"
+            )
+            self.require(
+                option not in numbers or is_number, f"{name} must give {option} as a whole number from {low} to {high}"
+            )
+
     def _refuse(self, name: str, described: str, value: str, default: T) -> T:
         shown = value if len(value) <= LONGEST_SHOWN else f"{value[:LONGEST_SHOWN]}..."
         self._problems.append(f"{name} must be {described}, not {shown!r}")
@@ -173,6 +209,14 @@ class Reader:
 
     def _hide(self, *secrets: str) -> None:
         self.secrets.extend(secret for secret in secrets if secret)
+
+
+def _libpq_options() -> set[str]:
+    """Return what PostgreSQL's client understands in a URL, and what Django adds to it."""
+    from psycopg import pq
+
+    known = {option.keyword.decode() for option in pq.Conninfo.get_defaults()}
+    return known | {"assume_role", "isolation_level", "prepare_threshold", "server_side_binding"}
 
 
 def _sqlite_problem(url: str) -> str:

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from project.env import BROKER_NUMBERS, DATABASE_NUMBERS
 from tests.processes import EXAMPLE
 from tests.services import ROOT
 
@@ -89,6 +90,11 @@ def test_a_databases_url_may_have_options_of_its_own() -> None:
         *(f"BROKER_URL={value}" for value in ("amqp://h:99999", "amqp://a,", "amqp://a,b", "amqp://u:p@/vhost")),
         *(f"DATABASE_URL={value}" for value in ("", "mysql://h/d", "sqlite://", "sqlite:///", "sqlite:///:memory:")),
         *(f"DATABASE_URL={value}" for value in ("postgres://", "postgres://h", "postgres://h:x/d", "$MISSING")),
+        *(f"BROKER_URL=amqp://localhost/?{option}=-1" for option in BROKER_NUMBERS),
+        *(f"BROKER_URL=amqp://localhost/?{option}" for option in ("heartbeat=65536", "heartbeat=NaN", "heartbeat=")),
+        *(f"BROKER_URL=amqp://localhost/?{option}" for option in ("channel_max=65536", "frame_max=10", "heartbeet=3")),
+        *(f"DATABASE_URL=postgres:///d?{option}=-1" for option in DATABASE_NUMBERS),
+        *(f"DATABASE_URL=postgres:///d?{option}" for option in ("connect_timeout=x", "keepalives=2", "nonsense=1")),
         *(f"HOST={value}" for value in ("", "http://h", "a b")),
         *(f"LOG_LEVEL={value}" for value in ("", "LOUD", "NOTSET")),
         *(f"SECRET_KEY={value}" for value in ("", "short", "x" * 100, f"django-insecure-{KEY}")),
@@ -107,6 +113,26 @@ def test_a_wrong_value_is_refused_by_its_name(given: str) -> None:
     lines = refusal(**{name: value}).strip().splitlines()
     assert [line.split()[0] for line in lines] == [name]
     assert len(lines[0]) < 250
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "BROKER_URL=amqp://localhost/?heartbeat=30&connection_attempts=2&blocked_connection_timeout=5",
+        "BROKER_URL=amqp://localhost/?frame_max=131072&channel_max=65535&socket_timeout=1&stack_timeout=9&retry_delay=0",
+        "DATABASE_URL=postgres:///d?connect_timeout=3&keepalives_idle=10&tcp_user_timeout=5000&application_name=x",
+        "DATABASE_URL=postgres:///d?options=-c%20search_path%3Dx&target_session_attrs=read-write",
+    ],
+)
+def test_options_of_a_url(given: str) -> None:
+    name, _, value = given.partition("=")
+    assert run("import project.settings; print('started')", **{name: value}).strip() == "started"
+
+
+@pytest.mark.parametrize("wrong", ["x", "postgres://u:p/w@h/d", "postgres://h", "postgres:///d?keepalives=2"])
+def test_a_wrong_replica_is_refused_by_its_name(wrong: str) -> None:
+    lines = refusal(DATABASE_URL="postgres:///d", DATABASE_REPLICA_URL=wrong).strip().splitlines()
+    assert [line.split()[0] for line in lines] == ["DATABASE_REPLICA_URL"]
 
 
 def test_all_problems_are_found_at_once() -> None:
