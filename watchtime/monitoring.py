@@ -41,12 +41,14 @@ class Progress:
     """How far a consumer has come. `limit` is the seconds that it may go without finishing a batch or being idle.
 
     `oldest` is when the oldest message in hand was published, in epoch seconds; None between batches.
+    `held` says why the batch in hand could not be saved; None when nothing failed.
     """
 
     limit: float
     beat_at: float = field(default_factory=time.monotonic)
     has_begun: bool = False
     oldest: float | None = None
+    held: str | None = None
     newest_done: float | None = None
 
     def beat(self) -> None:
@@ -58,8 +60,8 @@ class Progress:
         seconds = time.monotonic() - self.beat_at
         if not self.has_begun:
             return Outcome(None, "the consumer has not begun to consume", seconds)
-        error = f"no batch was finished within {self.limit:g} s" if seconds > self.limit else None
-        return Outcome(None, error, seconds)
+        late = f"no batch was finished within {self.limit:g} s" if seconds > self.limit else None
+        return Outcome(None, self.held or late, seconds)
 
     def oldest_age(self, waiting: int) -> float:
         """Return the seconds since the oldest event that is not counted was published; 0 when there is none.

@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from itertools import islice
 
-from broker import Delivery, Rejection, TryAgain
+from broker import Delivery, Rejection, TryAgain, describe
 from watchtime import metrics, tracing
 from watchtime.ingest import IngestHandler
 from watchtime.monitoring import Progress
@@ -32,9 +32,11 @@ class ObservedIngest:
         try:
             with tracing.folding(deliveries):
                 rejections = self._ingest(deliveries)
-        except TryAgain:
-            metrics.FOLD_RETRIES.inc()
+        except Exception as error:
+            self._progress.held = f"a batch is held: {error if isinstance(error, TryAgain) else describe(error)}"
+            metrics.FOLD_RETRIES.inc(isinstance(error, TryAgain))
             raise
+        self._progress.held = None
         self._progress.oldest, self._progress.newest_done = None, max(published, default=None)
         self._measure(deliveries, time.perf_counter() - began)
         self._log(deliveries, rejections)

@@ -90,3 +90,29 @@ def test_a_batch_that_cannot_be_saved_stays_the_oldest_in_hand(monkeypatch: pyte
         ObservedIngest(IngestHandler(), progress)(batch)
     assert progress.oldest == batch[0].sent_at
     assert sample("watchtime_fold_retries_total") - retries == 1
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("failure", "told"),
+    [
+        (TryAgain("the database is read-only"), "a batch is held: the database is read-only"),
+        (RuntimeError("a bug\nand more"), "a batch is held: RuntimeError: a bug"),
+    ],
+)
+def test_a_consumer_is_not_ready_while_it_holds_a_batch_that_cannot_be_saved(
+    monkeypatch: pytest.MonkeyPatch, failure: Exception, told: str
+) -> None:
+    def fail(self: IngestHandler, batch: object) -> None:
+        raise failure
+
+    progress, batch = Progress(limit=30), deliveries(event().encode())
+    progress.beat()
+    save = ObservedIngest(IngestHandler(), progress)
+    with monkeypatch.context() as failing:
+        failing.setattr(IngestHandler, "__call__", fail)
+        with pytest.raises(type(failure)):
+            save(batch)
+    assert progress.outcome().error == told
+    save(batch)
+    assert progress.outcome().error is None
