@@ -7,7 +7,7 @@ import stat
 import sys
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -15,6 +15,7 @@ from watchtime.progress import progress_bar
 
 STDIN = "-"
 LONGEST_LINE = 2**20  # bytes
+CHUNK = 2**20
 GZIP = b"\x1f\x8b"  # RFC 1952, section 2.3.1
 UTF8_MARK = b"\xef\xbb\xbf"
 OTHER_FORMATS = {
@@ -33,18 +34,42 @@ class Unreadable(Exception):
 
 
 @contextmanager
-def open_input(file: str, description: str) -> Iterator[BinaryIO]:
+def open_input(file: str, description: str, *, checked: bool = False) -> Iterator[BinaryIO]:
     """Open a file, or standard input for "-", and show a progress bar; yield its bytes, decompressed if they are gzip.
 
-    Opening it and reading from it raise Unreadable.
+    Opening it and reading from it raise Unreadable. With `checked`, a compressed file that is damaged raises it
+    before a byte is read. A pipe can be read only once: its damage shows when it was read.
     """
     with ExitStack() as stack:
         source = _stdin() if file == STDIN else stack.enter_context(_open(file))
+        if checked:
+            _require_sound(source)
         bar = stack.enter_context(progress_bar(total=_size(source), desc=description, unit="B", unit_scale=True))
         raw = stack.enter_context(io.BufferedReader(_Source(source, bar.update)))
         if raw.peek(len(GZIP))[: len(GZIP)] == GZIP:
             raw = stack.enter_context(io.BufferedReader(_Source(gzip.GzipFile(fileobj=raw))))
         yield raw
+
+
+def _require_sound(source: BinaryIO) -> None:
+    """Decompress a file once to its end: before that, damage can look like other lines.
+
+    What was cut off is taken to be sound up to the cut. Raises Unreadable.
+    """
+    size = _size(source)
+    if size is None:
+        return
+    try:
+        if source.peek(len(GZIP))[: len(GZIP)] != GZIP:  # type: ignore[attr-defined]
+            return
+        start = source.tell()
+        bar = progress_bar(total=size, desc="checking", unit="B", unit_scale=True)
+        with bar, gzip.GzipFile(fileobj=source) as decompressed, suppress(EOFError):
+            while decompressed.read(CHUNK):
+                bar.update(source.tell() - bar.n)
+        source.seek(start)
+    except (OSError, zlib.error) as error:
+        raise Unreadable(f"it is damaged: {error}") from error
 
 
 def numbered_lines(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:

@@ -13,6 +13,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, OutputWrapper
 
+from watchtime.arguments import LAST_PID, whole_number
+
 logger = logging.getLogger(__name__)
 
 CHECK_INTERVAL = 0.5  # seconds
@@ -33,7 +35,12 @@ class ChildCommand(ProcessCommand):
     """One that another process may start, and that ends with it then."""
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--parent", type=int, metavar="PID", help="Stop when this process, the parent, has ended.")
+        parser.add_argument(
+            "--parent",
+            type=whole_number(1, LAST_PID),
+            metavar="PID",
+            help="Stop when this process, the parent, has ended.",
+        )
 
 
 class _Log(io.StringIO):

@@ -81,9 +81,3 @@ def test_without_a_broker(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(default_broker(), "publish", fail)
     with pytest.raises(CommandError, match="nobody answers; run it again, nothing counts twice"):
         run()
-
-
-@pytest.mark.parametrize("number", ["0", "1001", "-1", "many"])
-def test_how_many_viewers(number: str) -> None:
-    with pytest.raises(CommandError, match="1 to 1000 viewers"):
-        call_command("demo", "--viewers", number)

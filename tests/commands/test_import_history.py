@@ -12,7 +12,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import OperationalError
 
-from broker import BrokerUnavailable, default_broker
+from broker import BrokerError, BrokerUnavailable, NothingStored, default_broker
 from tests.factories import event
 from watchtime.events import WatchEvent, decode_message
 from watchtime.fold import fold
@@ -228,12 +228,21 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     assert queued() == EVENTS
 
 
-def test_a_broker_that_is_away_is_one_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("failure", "told"),
+    [
+        (NothingStored, "nothing new is published"),
+        (BrokerUnavailable, "0 events are published and 1000 more may be: run it again, ids make repeats harmless"),
+    ],
+)
+def test_a_broker_that_is_away_is_one_clear_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: type[BrokerError], told: str
+) -> None:
     def away(*_: object) -> None:
-        raise BrokerUnavailable("RabbitMQ is away")
+        raise failure("RabbitMQ is away")
 
     monkeypatch.setattr(default_broker(), "publish", away)
-    with pytest.raises(CommandError, match=r"^RabbitMQ is away; nothing new is published$"):
+    with pytest.raises(CommandError, match=rf"^RabbitMQ is away; {told}$"):
         run("jsonl", write(tmp_path / "a", LINES))
 
 
@@ -268,6 +277,6 @@ def test_a_stopped_import_says_what_is_published(tmp_path: Path, monkeypatch: py
         raise KeyboardInterrupt
 
     monkeypatch.setattr(default_broker(), "publish", stop)
-    with pytest.raises(CommandError, match=r"^stopped; nothing new is published") as stopped:
+    with pytest.raises(CommandError, match=r"^stopped; 0 events are published and 1000 more may be") as stopped:
         run("jsonl", write(tmp_path / "a", LINES))
     assert stopped.value.returncode == 130

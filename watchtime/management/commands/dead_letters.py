@@ -1,6 +1,5 @@
 """`manage.py dead_letters`: what was refused, and why."""
 
-import argparse
 import json
 from typing import Any
 
@@ -8,6 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from broker import MAX_PREFETCH, Broker, BrokerError, DeadLetter, default_broker
 from watchtime import audit
+from watchtime.arguments import whole_number
 
 DEFAULT_LIMIT = 100
 
@@ -19,7 +19,11 @@ class Command(BaseCommand):
         actions = parser.add_subparsers(dest="action", required=True)
         listing = actions.add_parser("list", help="show the oldest ones and leave them")
         listing.add_argument(
-            "--limit", type=_limit, default=DEFAULT_LIMIT, help=f"how many, 1 to {MAX_PREFETCH}; %(default)s by default"
+            "--limit",
+            type=whole_number(1, MAX_PREFETCH),
+            default=DEFAULT_LIMIT,
+            metavar="N",
+            help=f"how many, 1 to {MAX_PREFETCH}; %(default)s by default",
         )
         actions.add_parser("replay", help="publish every one again; what was counted before is not counted twice")
         purge = actions.add_parser("purge", help="delete every one")
@@ -56,13 +60,6 @@ class Command(BaseCommand):
         number = broker.purge_dead_letters()
         audit.record(audit.operator(), "dead_letters purge", dead_letters=number)
         self.stdout.write(f"Purged {number} dead letters.")
-
-
-def _limit(text: str) -> int:
-    """Read a number of dead letters. Raises ArgumentTypeError when it is none that a broker can hand over."""
-    if not (text.isascii() and text.isdigit() and len(text) < 9 and 1 <= int(text) <= MAX_PREFETCH):
-        raise argparse.ArgumentTypeError(f"must be a whole number from 1 to {MAX_PREFETCH}")
-    return int(text)
 
 
 def _line(letter: DeadLetter) -> str:

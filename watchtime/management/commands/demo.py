@@ -2,7 +2,6 @@
 
 import signal
 import time
-from argparse import ArgumentTypeError
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -17,6 +16,7 @@ from watchtime.events import PublishFailed, WatchEvent, publish
 from watchtime.importers.distinct import Occurrences
 from watchtime.importers.rows import Place, Row
 from watchtime.importing import Importing
+from watchtime.management.arguments import whole_number
 from watchtime.progress import progress_bar
 
 MAX_VIEWERS = 1_000
@@ -30,7 +30,9 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--viewers", type=_viewers, default=100, metavar="N", help="how many people watch (100)")
+        parser.add_argument(
+            "--viewers", type=whole_number(1, MAX_VIEWERS), default=100, metavar="N", help="how many people watch (100)"
+        )
         parser.add_argument("--seed", help="any text: another one gives another evening (default: today's date)")
         parser.add_argument("--live", action="store_true", help="go on as the evening happens, until Ctrl-C")
 
@@ -83,9 +85,3 @@ def _as_they_happen(events: Sequence[WatchEvent]) -> Iterator[Sequence[WatchEven
         else:
             time.sleep(TICK)
         done = due
-
-
-def _viewers(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text[:9]) <= MAX_VIEWERS:
-        raise ArgumentTypeError(f"1 to {MAX_VIEWERS} viewers")
-    return int(text)

@@ -79,9 +79,10 @@ class Command(BaseCommand):
 
 
 def _so_far(importing: Importing) -> str:
-    if importing.dry_run or not importing.new:
+    if not (importing.new or importing.in_hand) or importing.dry_run:
         return "; nothing new is published"
-    return f"; {importing.new} events are published: run it again, ids make repeats harmless"
+    in_doubt = f" and {importing.in_hand} more may be" if importing.in_hand else ""
+    return f"; {importing.new} events are published{in_doubt}: run it again, ids make repeats harmless"
 
 
 @contextmanager
@@ -90,9 +91,11 @@ def _regular_file(file: str) -> Iterator[Path]:
     if file != STDIN:
         if Path(file).is_dir():
             raise Unreadable("it is a directory")
+        with open_input(file, "checking", checked=True):
+            pass
         yield Path(file)
         return
-    with tempfile.NamedTemporaryFile() as copy, open_input(STDIN, "reading") as stream:
+    with tempfile.NamedTemporaryFile() as copy, open_input(STDIN, "reading", checked=True) as stream:
         shutil.copyfileobj(stream, copy)
         copy.flush()
         yield Path(copy.name)

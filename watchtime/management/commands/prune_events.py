@@ -17,11 +17,11 @@ def a_time(text: str) -> datetime:
     """Read a date, which is its first moment in UTC, or a time with an offset. Raises ArgumentTypeError."""
     try:
         value = datetime.fromisoformat(text)
-    except ValueError:
-        raise ArgumentTypeError(f"write a date or an RFC 3339 time, such as 2026-01-31, not {text!r}") from None
-    if value.tzinfo is None and len(text) > len("2026-01-31"):
-        raise ArgumentTypeError(f"a time needs an offset, such as 2026-01-31T12:00:00Z, not {text!r}")
-    return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+        if value.tzinfo is None and len(text) > len("2026-01-31"):
+            raise ArgumentTypeError(f"a time needs an offset, such as 2026-01-31T12:00:00Z, not {text!a}")
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):  # OverflowError: an offset that leads out of the years 1 to 9999
+        raise ArgumentTypeError(f"write a date or an RFC 3339 time, such as 2026-01-31, not {text!a}") from None
 
 
 class Command(BaseCommand):

@@ -4,7 +4,6 @@ import os
 import re
 import signal
 import threading
-from argparse import ArgumentTypeError
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,11 +13,12 @@ from uuid import UUID, uuid5
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser, OutputWrapper
 
-from broker import BrokerMisconfigured
+from watchtime.arguments import whole_number
 from watchtime.events import FieldError, InvalidEvent, PublishFailed, WatchEvent, publish
 from watchtime.lines import LONGEST_LINE, STDIN, Unreadable, numbered_lines, open_input
 
 BATCH = 100  # events of one message: the broker stores all of them or none
+LAST_LINE = 10**15  # more than any file has
 SHOWN = 100  # refused lines that are shown; more are only counted
 NAMESPACE = UUID("6f1d1c1e-52b4-5f0b-9d4a-0c6a54b8a3a7")  # of the ids that lines get from their place
 
@@ -40,7 +40,11 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", metavar="FILE", help="the file, or - for standard input")
         parser.add_argument(
-            "--from-line", type=_line_number, default=1, metavar="N", help="leave out the lines before this one"
+            "--from-line",
+            type=whole_number(1, LAST_LINE),
+            default=1,
+            metavar="N",
+            help="leave out the lines before this one",
         )
         parser.add_argument(
             "--stable-ids",
@@ -53,13 +57,13 @@ class Command(BaseCommand):
     def handle(self, *, file: str, from_line: int, stable_ids: bool, source: str | None, **_options: Any) -> None:
         run = Run(self.stderr, from_line, _source_name(file, stable_ids, source))
         try:
-            with open_input(file, "publishing") as stream, _signals(run):
+            with open_input(file, "publishing", checked=True) as stream, _signals(run):
                 run.publish(numbered_lines(stream))
         except Unreadable as error:
             raise CommandError(f"cannot read {file}: {error}; {run.so_far()}") from error
         except PublishFailed as error:
-            if isinstance(error.__cause__, BrokerMisconfigured):
-                run.in_hand = ()  # it refused before anything was sent
+            if not error.may_be_stored:
+                run.in_hand = ()
             raise CommandError(f"{error}; {run.so_far()}") from error
         except KeyboardInterrupt:
             raise CommandError(f"stopped; {run.so_far()}", returncode=128 + signal.SIGINT) from None
@@ -157,12 +161,6 @@ class Run:
         if without := sum(not line.has_id for line in self.in_hand):
             told += f", of which {without} have no id and would count again if they are"
         return f"{told}; go on with --from-line {self.in_hand[0].number}"
-
-
-def _line_number(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text[:20]) < 10**18:
-        raise ArgumentTypeError("a line number is 1 or more")
-    return int(text)
 
 
 @contextmanager
