@@ -313,4 +313,5 @@ def _broker_errors() -> Iterator[None]:
         raise BrokerError(f"the queue's table refused the messages: {describe(error)}") from error
     except (DatabaseError, InterfaceError) as error:
         close_old_connections()  # a broken one would fail for ever
-        raise BrokerUnavailable(f"the queue's database is not available: {describe(error)}") from error
+        name = connection.settings_dict["NAME"]
+        raise BrokerUnavailable(f"the queue's database {name} is not available: {describe(error)}") from error

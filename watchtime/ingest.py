@@ -9,6 +9,7 @@ from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, 
 
 from broker import Delivery, Rejection, TryAgain, describe
 from watchtime.daily_limit import over_daily_limit
+from watchtime.database import database_address
 from watchtime.events import FieldError, InvalidEvent, WatchEvent, decode_message
 from watchtime.fold import Folded, fold
 
@@ -108,7 +109,8 @@ def _database_errors() -> Iterator[None]:
         raise
     except (DatabaseError, InterfaceError) as error:
         close_old_connections()  # a broken one would fail for ever
-        raise TryAgain(f"the database does not take events now: {describe(error)}") from error
+        problem = f"the database {database_address()} does not take events now"
+        raise TryAgain(f"{problem}: {describe(error)}") from error
 
 
 def _split_by_day(sources: Sequence[Source]) -> tuple[list[Source], list[Rejection]]:

@@ -251,7 +251,9 @@ def test_a_database_that_is_away_is_one_clear_error(tmp_path: Path, monkeypatch:
         raise OperationalError("database is locked")
 
     monkeypatch.setattr("watchtime.importing.counted_under", away)
-    with pytest.raises(CommandError, match=r"^database is locked; nothing new is published$"):
+    with pytest.raises(
+        CommandError, match=r"^the database .+ cannot be used: database is locked; nothing new is published$"
+    ):
         run("jsonl", write(tmp_path / "a", LINES))
 
 

@@ -12,7 +12,8 @@ from django.conf import settings
 from django.core.management.base import CommandError
 from django.db import Error
 
-from broker import BrokerError, Subscription, default_broker, describe, pauses
+from broker import BrokerError, Subscription, default_broker, pauses
+from watchtime.database import explain
 from watchtime.ingest import IngestHandler
 from watchtime.migrated import how_to_migrate, unapplied_migrations
 from watchtime.models import RebuildDue
@@ -88,7 +89,7 @@ def _await_database(stop: threading.Event) -> None:
             _warn_of_rebuild()
             return
         except Error as error:
-            logger.warning("the database is not available: %s; trying again", describe(error))
+            logger.warning("%s; trying again", explain(error))
         if stop.wait(pause):
             return
 

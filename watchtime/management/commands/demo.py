@@ -11,12 +11,13 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 
+from watchtime.arguments import whole_number
+from watchtime.database import explain
 from watchtime.demo import BY_SLUG, evening
 from watchtime.events import PublishFailed, WatchEvent, publish
 from watchtime.importers.distinct import Occurrences
 from watchtime.importers.rows import Place, Row
 from watchtime.importing import Importing
-from watchtime.management.arguments import whole_number
 from watchtime.progress import progress_bar
 
 MAX_VIEWERS = 1_000
@@ -45,7 +46,8 @@ class Command(BaseCommand):
             if live:
                 self._publish_live(events[past:])
         except (PublishFailed, DatabaseError) as error:
-            raise CommandError(f"{error}; run it again, nothing counts twice") from error
+            problem = explain(error) if isinstance(error, DatabaseError) else error
+            raise CommandError(f"{problem}; run it again, nothing counts twice") from error
         except KeyboardInterrupt:
             raise CommandError("stopped; run again, it counts nothing twice", returncode=128 + signal.SIGINT) from None
 

@@ -14,6 +14,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 
+from watchtime.database import explain
 from watchtime.events import PublishFailed
 from watchtime.importers import FORMATS
 from watchtime.importers.distinct import Occurrences
@@ -57,7 +58,8 @@ class Command(BaseCommand):
             except (ImportFailed, Unreadable) as error:
                 raise CommandError(f"cannot import {file}: {error}{_so_far(importing)}") from error
             except (PublishFailed, DatabaseError) as error:
-                raise CommandError(f"{error}{_so_far(importing)}") from error
+                problem = explain(error) if isinstance(error, DatabaseError) else error
+                raise CommandError(f"{problem}{_so_far(importing)}") from error
             except KeyboardInterrupt:
                 raise CommandError(f"stopped{_so_far(importing)}", returncode=128 + signal.SIGINT) from None
         self._report(importing, told)
