@@ -1,8 +1,8 @@
 """What is remembered of erased viewers, so that no event of theirs brings them back: hashes by a key, and a time.
 
 Such an event may wait in the queue, be replayed from the dead letters, or be sent again. It is left out when it was
-sent or watched before the erasure, or has the id of an event that was erased or left out. Other events mean that the viewer came
-back, and count.
+sent or watched before the erasure, or has the id of an event that was erased or left out. Other events mean that the
+viewer came back, and count.
 
 The key is SECRET_KEY: the database alone does not tell who was erased. Where SECRET_KEY changes, the old
 one belongs in SECRET_KEY_FALLBACKS, or the erased are forgotten.
