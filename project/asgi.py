@@ -89,7 +89,7 @@ class Gateway:
         if scope["path"] in self._probes:
             return await self._probe_threads.run(partial(self._answer, scope, body))
         if self._room <= 0:
-            return _problem(503, "The service is overloaded, come again", (b"retry-after", b"1"))
+            return _problem(503, "The service is overloaded. Try again", (b"retry-after", b"1"))
         self._room -= 1
         try:
             return await self._threads.run(partial(self._answer, scope, body))

@@ -211,13 +211,13 @@ env.require(
 ALLOW_UNENCRYPTED = env.boolean("ALLOW_UNENCRYPTED", False)
 env.require(
     ALLOW_UNENCRYPTED or all(node.scheme == "amqps" for node in remote_nodes(BROKER_URL)),
-    "BROKER_URL must start with amqps:// where the broker is on another machine (or ALLOW_UNENCRYPTED=true, in a "
-    "network that nobody else is in)",
+    "BROKER_URL must start with amqps:// where the broker is on another machine (or set ALLOW_UNENCRYPTED=true, in a "
+    "private network)",
 )
 env.require(
     ALLOW_UNENCRYPTED or not any(map(is_remote_plaintext, DATABASES.values())),
     "DATABASE_URL and DATABASE_REPLICA_URL must have sslmode=require, verify-ca or verify-full where PostgreSQL is on "
-    "another machine (or ALLOW_UNENCRYPTED=true, in a network that nobody else is in)",
+    "another machine (or set ALLOW_UNENCRYPTED=true, in a private network)",
 )
 env.require(
     not any(map(is_default_guest, remote_nodes(BROKER_URL))),

@@ -168,7 +168,7 @@ def window_of(start: datetime, end: datetime) -> tuple[datetime, datetime]:
     """Return both ends of a window in UTC. Raises BadUserInput for a wrong time, and when it ends before it begins."""
     window = read_time(start, "from"), read_time(end, "to")
     if window[1] < window[0]:
-        raise BadUserInput("to lies before from.")
+        raise BadUserInput("to must not be before from.")
     return window
 
 

@@ -212,7 +212,7 @@ def create_event(request: HttpRequest) -> HttpResponse:
         raise auth.Forbidden("You may not publish events.")
     event = _event(_fields(request))
     if not caller.may_publish_for(event.user):
-        raise auth.Forbidden("You may publish your own events alone.")
+        raise auth.Forbidden("You may publish only your own events.")
     auth.charge(request, caller, events=1)
     try:
         publish([event])

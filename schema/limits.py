@@ -147,7 +147,7 @@ class Meter:
     def _introspected(self, node: ast.FieldNode, position: Position) -> Position:
         """Return the position below a field of introspection, which graphql-core bounds, unless aliases multiply it."""
         if node.alias:
-            raise TooLarge("Introspection takes no aliases.")
+            raise TooLarge("Introspection fields must not have aliases.")
         introspections = self._price.introspections + (0 if position.introspection else 1)
         self._price = self._price._replace(introspections=introspections)
         return position._replace(introspection=True)

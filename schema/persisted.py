@@ -31,7 +31,7 @@ def document_text(text: str | None, extensions: Mapping[str, Any] | None) -> str
     persisted = (extensions or {}).get("persistedQuery")
     if persisted is None:
         if not text:
-            raise RequestError(400, "Give the document as query.")
+            raise RequestError(400, "Send the GraphQL document as query.")
         return text
     digest = _digest(persisted)
     if text is None:
@@ -66,7 +66,7 @@ def forget() -> None:
 def _digest(persisted: Any) -> str:
     version, digest = (persisted.get("version"), persisted.get("sha256Hash")) if isinstance(persisted, dict) else (0, 0)
     if version != 1 or not isinstance(digest, str) or len(digest) != 64 or not digest.isalnum() or not digest.isascii():
-        raise RequestError(400, "A persisted query has version 1 and a sha256Hash.")
+        raise RequestError(400, "persistedQuery must have version 1 and a sha256Hash of 64 digits.")
     return digest.lower()
 
 

@@ -42,7 +42,7 @@ def read_time(value: object, argument: str) -> datetime:
 
 
 def _not_an_input(value: object) -> int:
-    raise StrawberryInputCoercionError("Seconds are an output only.")
+    raise StrawberryInputCoercionError("Seconds cannot be an input.")
 
 
 SCALARS: dict[object, ScalarDefinition] = {

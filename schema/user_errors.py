@@ -72,12 +72,12 @@ class UserError:
     @classmethod
     def not_found(cls, *path: str) -> Self:
         """Return the error of a name that nothing has."""
-        return cls(path=[*path], code=UserErrorCode.NOT_FOUND, message="There is nothing of this name")
+        return cls(path=[*path], code=UserErrorCode.NOT_FOUND, message="No object has this name")
 
     @classmethod
     def forbidden(cls, *path: str) -> Self:
         """Return the error of an event for a viewer whom the caller may not publish for."""
-        return cls(path=[*path], code=UserErrorCode.FORBIDDEN, message="You may publish your own events alone")
+        return cls(path=[*path], code=UserErrorCode.FORBIDDEN, message="You may publish only your own events")
 
 
 @lru_cache(maxsize=64)  # a thousand events can have six thousand errors

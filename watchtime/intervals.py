@@ -43,7 +43,7 @@ def intervals(start: datetime, end: datetime, interval: Interval, time_zone: str
     than MAX_INTERVALS.
     """
     if end < start:
-        raise InvalidWindow("to lies before from.")
+        raise InvalidWindow("to must not be before from.")
     if start == end:
         return Intervals([], [])
     zone = zone_of(time_zone)

@@ -185,7 +185,7 @@ def test_introspection_works_but_not_twice_in_a_request(
     ],
 )
 def test_nothing_multiplies_an_introspection(too_large: Callable[..., str], query: str) -> None:
-    assert too_large(query) == "Introspection takes no aliases."
+    assert too_large(query) == "Introspection fields must not have aliases."
 
 
 def test_introspection_in_circles_is_refused(refused: Callable[..., str], db: None) -> None:
