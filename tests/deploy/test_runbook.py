@@ -12,7 +12,7 @@ from tests.processes import Environment, environment, free_port, manage, running
 
 PAGE = (services.ROOT / "docs" / "operations.md").read_text()
 COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL) for line in block.splitlines()]
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")
@@ -26,14 +26,25 @@ def service() -> Iterator[Environment]:
             CONSUMER_PORT=str(free_port()),
             HTTPS="true",
             ALLOW_ANONYMOUS="false",
+            JWT_SECRET="only-for-tests-" + "0123456789" * 5,
         )
         manage(env, "migrate")
-        with services.raw_channel() as channel, running(env, "serve"), running(env, "consume"):
+        with running(env, "serve"), running(env, "consume"):
             for port in (env["PORT"], env["CONSUMER_PORT"]):
-                wait_for(lambda port=port: is_ready(port), 30, f"port {port} is ready")
-            channel.basic_publish("", queue, b"no event")
-            wait_for(lambda: "no event" in manage(env, "dead_letters", "list").stdout, 20, "a dead letter")
+                wait_for(lambda port=port: is_ready(port), 120, f"port {port} is ready")
+            with services.raw_channel() as channel:
+                channel.basic_publish("", queue, b"no event")
+            wait_for(lambda: "no event" in manage(env, "dead_letters", "list").stdout, 60, "a dead letter")
+            refuse_an_event(env)
             yield env
+
+
+def refuse_an_event(env: Environment) -> None:
+    """Have the web server count a request, and an event that breaks the contract."""
+    token = manage(env, "issue_token", "--subject", "test", "--scope", "events:publish", "--expires", "1h").stdout
+    headers = {"Authorization": f"Bearer {token.strip()}", "X-Forwarded-Proto": "https"}
+    body = {"user": "anna", "slug": "no slug", "at": 60}
+    assert httpx.post(f"http://127.0.0.1:{env['PORT']}/", json=body, headers=headers, timeout=20).status_code == 400
 
 
 def is_ready(port: str) -> bool:
@@ -43,11 +54,25 @@ def is_ready(port: str) -> bool:
         return False
 
 
-def test_there_are_commands() -> None:
-    assert len(set(COMMANDS)) >= 12
+def test_each_alert_has_commands_that_show_it_and_commands_that_fix_it() -> None:
+    alerts = re.findall(r"^### (\w+)\n(.*?)(?=^##)", PAGE, re.DOTALL | re.MULTILINE)
+    assert len(alerts) >= 13
+    assert [name for name, section in alerts if section.count("```sh\n") < 2] == []
 
 
-@pytest.mark.parametrize("command", dict.fromkeys(COMMANDS))
+@pytest.mark.parametrize("command", sorted({command for command in COMMANDS if command.endswith("&")}))
+def test_a_process_is_started_as_written(service: Environment, command: str) -> None:
+    env = {**service, "PORT": str(free_port()), "CONSUMER_PORT": str(free_port())}
+    port = env["PORT" if "serve" in command else "CONSUMER_PORT"]
+    with subprocess.Popen(["bash", "-ec", f"exec {command.rstrip('& ')}"], cwd=services.ROOT, env=env) as process:
+        try:
+            wait_for(lambda: is_ready(port), 120, f"{command} is ready")
+        finally:
+            process.terminate()
+        assert process.wait(20) == 0
+
+
+@pytest.mark.parametrize("command", dict.fromkeys(command for command in COMMANDS if not command.endswith("&")))
 def test_it_works_as_written(service: Environment, command: str) -> None:
     services.require_program(command.split()[0].replace(".venv/", str(services.ROOT / ".venv") + "/"))
     command = command.replace(":8000", f":{service['PORT']}").replace(":9100", f":{service['CONSUMER_PORT']}")
