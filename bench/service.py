@@ -89,3 +89,22 @@ def embedded(root: Path = ROOT) -> Iterator[Service]:
         service = Service(f"sqlite:///{directory}/db.sqlite3", "database://", "bench.events", root)
         service.manage("migrate", "--verbosity", "0")
         yield service
+
+
+@contextmanager
+def consuming(service: Service, log: Path, **settings: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run a consumer as an operator runs it, with its log in a file. Raises RuntimeError when it ends by itself."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "manage.py", "consume"],
+            cwd=service.root,
+            env={**service.environment, **settings},
+            stderr=output,
+        )
+    try:
+        yield process
+        if process.poll() is not None:
+            raise RuntimeError(log.read_text()[-2000:])
+    finally:
+        process.terminate()
+        process.wait(20)

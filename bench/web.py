@@ -40,14 +40,14 @@ class Server:
     def ask(self, request: bytes) -> bytes:
         """Send one request; return the body of the answer."""
         with socket.create_connection(("127.0.0.1", self.port)) as connection:
-            return _exchange(connection, request)
+            return exchange(connection, request)
 
     def seconds(self, request: bytes, times: int) -> float:
         """Send a request again and again over one connection; return the seconds of each."""
         with socket.create_connection(("127.0.0.1", self.port)) as connection:
             begin = time.perf_counter()
             for _ in range(times):
-                if b"TOO_LARGE" in _exchange(connection, request):
+                if b"TOO_LARGE" in exchange(connection, request):
                     raise RuntimeError("The service refused what is to be measured.")
             return (time.perf_counter() - begin) / times
 
@@ -89,7 +89,7 @@ def _by_threads(port: int, request: bytes, seconds: float) -> tuple[int, float]:
     def ask(index: int) -> None:
         with socket.create_connection(("127.0.0.1", port)) as connection:
             while time.monotonic() < begin + seconds:
-                _exchange(connection, request)
+                exchange(connection, request)
                 counts[index] += 1
 
     clients = [threading.Thread(target=ask, args=(index,)) for index in range(CLIENTS)]
@@ -100,7 +100,8 @@ def _by_threads(port: int, request: bytes, seconds: float) -> tuple[int, float]:
     return sum(counts), time.monotonic() - begin
 
 
-def _exchange(connection: socket.socket, request: bytes) -> bytes:
+def exchange(connection: socket.socket, request: bytes) -> bytes:
+    """Send a request and return the body of the answer. Raises RuntimeError when its status is not 200."""
     connection.sendall(request)
     received = connection.recv(65_536)
     head, _, body = received.partition(b"\r\n\r\n")
@@ -135,7 +136,7 @@ def serving(service: Service, **settings: str) -> Iterator[Server]:
 
 
 def _await(port: int) -> None:
-    for _ in range(200):
+    for _ in range(1_200):
         with suppress(OSError):
             socket.create_connection(("127.0.0.1", port)).close()
             return
