@@ -5,6 +5,7 @@ Web processes share files in PROMETHEUS_MULTIPROC_DIR, so that each of them can 
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from time import perf_counter
 
 from django.conf import settings
@@ -48,6 +49,11 @@ VISIBLE_SECONDS = Histogram(
 )
 
 
+@cache  # of a fixed number of names, which prometheus_client takes a lock to find
+def _published(endpoint: str) -> Counter:
+    return PUBLISHED.labels(endpoint)
+
+
 @contextmanager
 def publishing(events: int) -> Iterator[None]:
     """Count and time the publishing of events, whether it works or raises."""
@@ -57,7 +63,7 @@ def publishing(events: int) -> Iterator[None]:
     except Exception as error:
         FAILED.labels(endpoint, type(error).__name__).inc(events)
         raise
-    PUBLISHED.labels(endpoint).inc(events)
+    _published(endpoint).inc(events)
     PUBLISH_SECONDS.observe(perf_counter() - began)
 
 
