@@ -79,7 +79,7 @@ def test_the_last_of_a_claim_counts(settings: Settings) -> None:
 
 
 def test_the_time_of_an_end_may_have_a_fraction() -> None:
-    verify(sign(exp=time.time() + 60.5))
+    assert verify(sign(exp=time.time() + 60.5))
 
 
 def test_without_keys_no_token_is_good(settings: Settings) -> None:

@@ -111,6 +111,9 @@ def test_depths_are_what_waits_and_what_was_refused(broker: Broker) -> None:
 
 def test_a_broker_that_takes_messages_passes_its_check(broker: Broker) -> None:
     broker.check()
+    broker.publish([b"1"])
+    wait_for(lambda: broker.depths().waiting == 1, 5, "it takes a message")
+    assert broker.depths().dead == 0
 
 
 def test_nothing_published_is_nothing_delivered(broker: Broker) -> None:

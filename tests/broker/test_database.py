@@ -17,6 +17,7 @@ from broker import BrokerUnavailable, NothingStored, open_broker
 from broker.database import DatabaseBroker
 from broker.group_commit import GroupCommit
 from broker.models import Message
+from tests.processes import let_pass
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -100,7 +101,7 @@ def test_who_leads_after_waiting_has_only_the_rest_of_its_time() -> None:
     threads[0].start()
     assert writing.wait(10)
     threads[1].start()
-    time.sleep(0.3)
+    let_pass(0.3, "the second waits for its turn, out of its own time")
     go_on.set()
     for thread in threads:
         thread.join()
@@ -127,7 +128,7 @@ def test_publishing_under_a_lock_takes_no_longer_than_its_timeout() -> None:
         threads = [threading.Thread(target=publish) for _ in range(3)]
         for thread in threads:
             thread.start()
-            time.sleep(0.3)
+            let_pass(0.3, "the next thread finds the one before waiting")
         for thread in threads:
             thread.join()
     assert len(took) == 3
