@@ -78,7 +78,7 @@ def child_of(pid: int, word: str) -> int:
         ("serve", {"PORT": "no port"}, "The settings are wrong"),
         ("consume", {"SECRET_KEY": "short"}, "The settings are wrong"),
         ("up", {"CONSUMER_LINGER_MS": "-1", "PORT": "0"}, "The settings are wrong"),
-        ("up", {}, "serve stopped with exit code 1"),
+        ("up", {}, "stopped with exit code 1"),
         ("verify_totals", {"DATABASE_URL": "postgres://nobody@127.0.0.1:1/none"}, "cannot be used"),
     ],
 )
