@@ -49,6 +49,13 @@ class Broker(ABC):
         """
 
     @abstractmethod
+    def publish_again(self, deliveries: Sequence[Delivery]) -> None:
+        """Publish what was delivered once more, with its headers and the time at which it was first sent.
+
+        It is stored and fails as `publish` does.
+        """
+
+    @abstractmethod
     def depths(self) -> Depths:
         """Return how many messages wait in each queue. Raises BrokerUnavailable when the broker does not tell."""
 
@@ -118,7 +125,7 @@ class Broker(ABC):
                         raise BrokerUnavailable("the broker does not deliver the dead letters")
                     if not batch:
                         break  # another replay or a purge took the rest
-                    self.publish([delivery.body for delivery in batch])
+                    self.publish_again(batch)
                     subscription.acknowledge(batch)
                     replayed += len(batch)
         except BrokerUnavailable as error:

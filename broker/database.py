@@ -40,6 +40,7 @@ MIN_POLL_INTERVAL, MAX_POLL_INTERVAL, POLL_SHARE = 0.02, 0.25, 0.1
 COUNTING_SHARE = 0.1  # of the time, at most, that a full queue is counted
 SWEEP_INTERVAL = 3600.0  # seconds between two looks for dead letters that are too old
 DROPPED_AT_ONCE = 0.01  # of a full queue of dead letters: each drop counts the queue
+Stored = tuple[bytes, str | None, Any]  # a body, its headers as JSON, and when it was first sent, as it is stored
 WORN_OUT = f"given up after {DELIVERY_LIMIT} deliveries: each time its consumer ended before it was done"
 
 
@@ -74,21 +75,25 @@ class DatabaseBroker(Broker):
 
     def publish(self, messages: Sequence[bytes]) -> None:
         """Insert the messages in one transaction, together with what other threads publish: all are stored, or none."""
-        headers = current_headers()
-        encoded = json.dumps(headers) if headers else None
+        headers, now = _encoded(current_headers()), _stored_time(timezone.now())
+        self._store([(body, headers, now) for body in messages])
+
+    def publish_again(self, deliveries: Sequence[Delivery]) -> None:
+        self._store([(each.body, _encoded(each.headers), _stored_time(_sent_at(each))) for each in deliveries])
+
+    def _store(self, messages: Sequence[Stored]) -> None:
         try:
-            self._group.store([(body, encoded) for body in messages], self._publish_timeout)
+            self._group.store(messages, self._publish_timeout)
         except TimeoutError:
             raise BrokerUnavailable(f"the queue's database did not answer within {self._publish_timeout} s") from None
 
-    def _insert(self, messages: Sequence[tuple[bytes, str | None]], timeout: float) -> None:
-        now = connection.ops.adapt_datetimefield_value(timezone.now())
+    def _insert(self, messages: Sequence[Stored], timeout: float) -> None:
         committing = False
         try:
             with _broker_errors(), self._limited(timeout), transaction.atomic(durable=True):
                 self._require_room(len(messages))
                 with connection.cursor() as cursor:
-                    cursor.executemany(INSERT, [(self.queue, *message, now) for message in messages])
+                    cursor.executemany(INSERT, [(self.queue, *message) for message in messages])
                 committing = True
         except BrokerUnavailable as error:
             if committing:
@@ -246,7 +251,7 @@ class _Leases(Subscription):
                     queue=self._broker.dead_queue,
                     body=body,
                     headers=delivery.headers,
-                    sent_at=datetime.fromtimestamp(delivery.sent_at or time.time(), UTC),
+                    sent_at=_sent_at(delivery),
                     reason=reason,
                     refused_at=now,
                 )
@@ -276,6 +281,19 @@ class _Leases(Subscription):
         """End the leases that are left; they run out by themselves when that fails."""
         with suppress(BrokerUnavailable), _broker_errors():
             self._among([*self._held]).update(leased_until=timezone.now())
+
+
+def _encoded(headers: Mapping[str, Any] | None) -> str | None:
+    return json.dumps(headers) if headers else None
+
+
+def _sent_at(delivery: Delivery) -> datetime:
+    return datetime.fromtimestamp(delivery.sent_at or time.time(), UTC)
+
+
+def _stored_time(time_: datetime) -> Any:
+    """Return a time as the database stores it: the statement that inserts messages is not Django's."""
+    return connection.ops.adapt_datetimefield_value(time_)
 
 
 class _Row(NamedTuple):

@@ -122,7 +122,6 @@ class RabbitMQClient(Broker):
             self.note_dropped(before + len(rejections) - self._max_length, "it is full")
 
     def publish_again(self, deliveries: Sequence[Delivery]) -> None:
-        """Publish what was delivered and not looked at once more, so that it is no redelivery."""
         self._publish(self.queue, [_copy(delivery) for delivery in deliveries])
 
     def _depth(self, queue: str) -> int:
@@ -345,12 +344,19 @@ def _copy(delivery: Delivery) -> Outgoing:
 
 
 def _kept_headers(delivery: Delivery) -> dict[str, str]:
-    """Return the headers that can be sent once more: a producer of somebody else's can write what pika cannot."""
+    """Return the headers that can be sent once more: a producer of somebody else's can write what pika cannot.
+
+    Those that say why a message was refused are not among them.
+    """
     headers = (delivery.headers or {}).items()
     return {
         name: text
         for name, text in headers
-        if isinstance(name, str) and isinstance(text, str) and len(text) < MAX_HEADER
+        if isinstance(name, str)
+        and isinstance(text, str)
+        and len(text) < MAX_HEADER
+        and name != REASON
+        and not name.startswith("x-first-death")
     }
 
 

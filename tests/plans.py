@@ -18,11 +18,11 @@ class Statement(NamedTuple):
 
 @contextmanager
 def statements() -> Iterator[list[Statement]]:
-    """Collect the statements of the block."""
+    """Collect the statements of the block; of one that is executed for many rows, with the parameters of the first."""
     made: list[Statement] = []
 
     def execute(run: Callable[..., Any], sql: str, parameters: Any, many: bool, context: Any) -> Any:
-        made.append(Statement(sql, parameters))
+        made.append(Statement(sql, parameters[0] if many else parameters))
         return run(sql, parameters, many, context)
 
     with connection.execute_wrapper(execute):

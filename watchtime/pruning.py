@@ -88,7 +88,9 @@ def content_of(entry: Entry) -> tuple[int, int, int, bool]:
 
 def _delete(entries: Sequence[Entry]) -> None:
     keys = [(entry.user_id, entry.event_id) for entry in entries]
-    delete = "DELETE FROM watchtime_event WHERE (user_id, event_id) IN (SELECT user_id, event_id FROM {rows})"
+    # By the primary key, because SQLite searches for a pair IN a list by its first column alone.
+    found = "SELECT event.id FROM {rows} JOIN watchtime_event AS event USING (user_id, event_id)"
+    delete = f"DELETE FROM watchtime_event WHERE id IN ({found})"
     write(delete, Event, ["user_id", "event_id"], keys)
 
 

@@ -27,6 +27,9 @@ class MemoryBroker(Broker):
     def publish(self, messages: Sequence[bytes]) -> None:
         self.bodies += messages
 
+    def publish_again(self, deliveries: Sequence[Delivery]) -> None:
+        self.publish([delivery.body for delivery in deliveries])
+
     def depths(self) -> Depths:
         return Depths(len(self.bodies), len(self.dead))
 

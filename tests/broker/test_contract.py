@@ -274,6 +274,23 @@ def test_replay_publishes_every_dead_letter_again(broker: Broker) -> None:
     assert waiting(broker) == messages
 
 
+def test_a_replayed_message_keeps_its_headers_and_the_time_of_its_first_publish(broker: Broker) -> None:
+    with message_headers({"request": "7"}):
+        put_dead_letters(broker, [b"1"])
+    (letter,) = broker.list_dead_letters(1)
+    assert letter.first_seen is not None
+    first_seen = letter.first_seen.timestamp()
+    wait_for(lambda: time.time() > first_seen + 0.05, 5, "a replay is later than the first publish")
+    broker.replay_dead_letters()
+    with closing(broker.subscribe(broker.queue, 10)) as subscription:
+        (again,) = receive(subscription, 1)
+    assert again.sent_at == pytest.approx(first_seen, abs=0.001)
+    assert not again.redelivered
+    headers = again.headers or {}
+    assert headers["request"] == "7"
+    assert letter.reason not in headers.values()
+
+
 def test_purge_deletes_every_dead_letter(broker: Broker) -> None:
     put_dead_letters(broker, [b"1", b"2"])
     assert broker.purge_dead_letters() == 2

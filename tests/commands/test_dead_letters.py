@@ -55,10 +55,10 @@ def test_an_end_in_the_middle_is_an_error_with_the_count(monkeypatch: pytest.Mon
 def test_a_replay_that_ends_in_the_middle_says_how_far_it_came(
     letters: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def publish(_messages: object) -> None:
+    def publish_again(_deliveries: object) -> None:
         raise BrokerUnavailable("the queue is full")
 
-    monkeypatch.setattr(default_broker(), "publish", publish)
+    monkeypatch.setattr(default_broker(), "publish_again", publish_again)
     with pytest.raises(CommandError, match=r"^the queue is full; 0 dead letters are replayed, the others are kept$"):
         run("replay")
     assert len(run("list").splitlines()) == len(letters)

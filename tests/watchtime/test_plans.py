@@ -22,7 +22,7 @@ from watchtime.pruning import prune
 
 pytestmark = pytest.mark.django_db
 # What may be read as a whole: the rows that a statement brings itself.
-BROUGHT = re.compile(r"json_each|Function Scan|CONSTANT ROW|unnest|SCAN \(?subquery|SCAN rows|SCAN gone|CTE")
+BROUGHT = re.compile(r"json_each|Function Scan|CONSTANT ROW|unnest|SCAN \(?subquery|SCAN rows|SCAN batch|SCAN gone|CTE")
 
 
 def reads_a_whole_table(statement: Statement) -> bool:
