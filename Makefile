@@ -29,9 +29,13 @@ coverage: $(VENV)/.dev frontend/.assets
 
 # All that CI runs beside lint and coverage: the slow tests, the faults (which have the cores to themselves), PostgreSQL.
 check: test $(CLIENTS)
-	$(PYTEST) -m "slow and not faults"
+	$(PYTEST) -m "slow and not faults and not long"
 	$(BIN)/pytest -m faults
-	TEST_DATABASE=postgresql $(PYTEST)
+	TEST_DATABASE=postgresql $(PYTEST) -m "not long"
+
+# Beside `check`, before a release: the package, the upgrade from the version before, a soak.
+long: $(VENV)/.dev frontend/.assets
+	$(PYTEST) -m long
 
 docs: $(VENV)/.dev frontend/.assets
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

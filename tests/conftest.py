@@ -13,6 +13,8 @@ from tests.settings import ON_POSTGRESQL, SQLITE_FILE
 TESTS = Path(__file__).parent
 # Modules that take a minute each: begun last, one would keep a single process busy when the others are done.
 LONGEST = {"end_to_end/test_readme.py", "deploy/test_upgrade.py", "fuzz/test_schemathesis.py", "deploy/test_package.py"}
+# A release's tests: they build the package, upgrade from the version before, and load the service for a while.
+LONG = {"bench/test_soak.py", "deploy/test_package.py", "deploy/test_upgrade.py"}
 SLOW = [TESTS / name for name in ("browser", "clients", "end_to_end", "faults", "fuzz")]
 
 
@@ -22,6 +24,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if any(folder in item.path.parents for folder in SLOW):
             item.add_marker(pytest.mark.slow)
+        if item.path.relative_to(TESTS).as_posix() in LONG and item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.long)
     runs = runs_on_postgresql if ON_POSTGRESQL else runs_on_sqlite
     config.hook.pytest_deselected(items=[item for item in items if not runs(item)])
     items[:] = [item for item in items if runs(item)]
