@@ -11,9 +11,10 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, OutputWrapper
+from django.core.management.base import OutputWrapper
 
 from watchtime.arguments import LAST_PID, whole_number
+from watchtime.commands import ServiceCommand
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +23,7 @@ STOP_TIMEOUT = 15.0  # seconds; a process that has not stopped by then is ended
 NEW_OBJECTS = 20_000  # between two looks for garbage: those of a batch
 
 
-class ProcessCommand(BaseCommand):
+class ProcessCommand(ServiceCommand):
     """A command that is a process of the service. With LOG_FORMAT=json all that it says are lines of its log."""
 
     def __init__(self, *args: Any, **options: Any) -> None:

@@ -3,16 +3,17 @@
 import json
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from broker import MAX_PREFETCH, Broker, BrokerError, DeadLetter, default_broker
 from watchtime import audit
 from watchtime.arguments import whole_number
+from watchtime.commands import ServiceCommand
 
 DEFAULT_LIMIT = 100
 
 
-class Command(BaseCommand):
+class Command(ServiceCommand):
     help = "List the messages that were refused, as JSON lines with their reasons; publish them again; or delete them."
 
     def add_arguments(self, parser: CommandParser) -> None:

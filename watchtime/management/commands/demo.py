@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import DatabaseError
 
 from watchtime.arguments import whole_number
+from watchtime.commands import ServiceCommand
 from watchtime.database import explain
 from watchtime.demo import BY_SLUG, evening
 from watchtime.events import PublishFailed, WatchEvent, publish
@@ -24,7 +25,7 @@ MAX_VIEWERS = 1_000
 TICK = 0.5  # seconds between two looks at what is due
 
 
-class Command(BaseCommand):
+class Command(ServiceCommand):
     help = (
         "Publish an invented evening of a hundred viewers through the broker: the five hours before now at once, and "
         "with --live what comes after as it happens. The viewers are called NAME@demo; a day's evening counts once."

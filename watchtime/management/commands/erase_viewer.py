@@ -2,15 +2,16 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import OperationalError
 
 from watchtime import audit
+from watchtime.commands import ServiceCommand
 from watchtime.erasure import UnknownViewer, count_movies, erase
 from watchtime.progress import progress_bar
 
 
-class Command(BaseCommand):
+class Command(ServiceCommand):
     help = (
         "Erase a viewer with everything that is held of them, and take it out of the movies' numbers, in one "
         "transaction. Consumers wait meanwhile. Events of theirs that still wait do not bring them back."

@@ -3,17 +3,18 @@
 import json
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import transaction
 
 from watchtime import audit
+from watchtime.commands import ServiceCommand
 from watchtime.export import count, export
 from watchtime.models import CustomUser
 from watchtime.progress import progress_bar
 
 
-class Command(BaseCommand):
+class Command(ServiceCommand):
     help = (
         "Write everything that is held of a viewer to standard output, as JSON lines. What still waits in the queue, "
         "or lies among the dead letters, is not held yet and not in it."

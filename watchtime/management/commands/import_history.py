@@ -11,9 +11,10 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import DatabaseError
 
+from watchtime.commands import ServiceCommand
 from watchtime.database import explain
 from watchtime.events import PublishFailed
 from watchtime.importers import FORMATS
@@ -28,7 +29,7 @@ from watchtime.lines import STDIN, Unreadable, open_input
 LOCAL_TIME = Path("/etc/localtime")
 
 
-class Command(BaseCommand):
+class Command(ServiceCommand):
     help = "Publish the watch history that another system exported. What was imported before counts nothing twice."
 
     def add_arguments(self, parser: CommandParser) -> None:

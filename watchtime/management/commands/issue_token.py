@@ -3,10 +3,11 @@
 import re
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from watchtime import audit
 from watchtime.access import SERVICES_MAY, VIEWERS_MAY
+from watchtime.commands import ServiceCommand
 from watchtime.tokens import InvalidToken, issue
 
 SCOPES = (*SERVICES_MAY, *VIEWERS_MAY)
@@ -14,7 +15,7 @@ SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 LONGEST = 366 * 86_400
 
 
-class Command(BaseCommand):
+class Command(ServiceCommand):
     help = f"Print a token for the Authorization header, signed by JWT_SECRET. Scopes: {', '.join(SCOPES)}."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -4,9 +4,10 @@ from argparse import ArgumentTypeError
 from datetime import UTC, datetime
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from watchtime import audit
+from watchtime.commands import ServiceCommand
 from watchtime.migrated import how_to_migrate, unapplied_migrations
 from watchtime.models import Event
 from watchtime.progress import progress_bar
@@ -24,7 +25,7 @@ def a_time(text: str) -> datetime:
         raise ArgumentTypeError(f"write a date or an RFC 3339 time, such as 2026-01-31, not {text!a}") from None
 
 
-class Command(BaseCommand):
+class Command(ServiceCommand):
     help = (
         "Take the events that were watched before a date out of the ledger. Every total, coverage, curve and series "
         "stays, and repeats of these events are still not counted twice. It can be interrupted and run again."

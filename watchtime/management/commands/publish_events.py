@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser, OutputWrapper
+from django.core.management.base import CommandError, CommandParser, OutputWrapper
 
 from watchtime.arguments import whole_number
+from watchtime.commands import ServiceCommand
 from watchtime.events import FieldError, InvalidEvent, PublishFailed, WatchEvent, publish
 from watchtime.lines import LONGEST_LINE, STDIN, Unreadable, numbered_lines, open_input
 
@@ -31,7 +32,7 @@ class Line(NamedTuple):
     has_id: bool
 
 
-class Command(BaseCommand):
+class Command(ServiceCommand):
     help = (
         "Publish the events of a file of JSON lines, plain or gzip. Exit 1 when a line was refused. Stopped half-way, "
         "it says with which --from-line to go on."

@@ -2,14 +2,15 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from watchtime.commands import ServiceCommand
 from watchtime.ledger import count_steps, rebuild
 from watchtime.migrated import how_to_migrate, unapplied_migrations
 from watchtime.progress import progress_bar
 
 
-class Command(BaseCommand):
+class Command(ServiceCommand):
     help = "Recompute every total and all analytics from the ledger. Consumers wait while it works."
 
     def handle(self, **_options: Any) -> None:

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from watchtime.commands import ServiceCommand
 from watchtime.ledger import count_steps, verify
 from watchtime.migrated import how_to_migrate, unapplied_migrations
 from watchtime.progress import progress_bar
@@ -11,7 +12,7 @@ from watchtime.progress import progress_bar
 SHOWN = 20
 
 
-class Command(BaseCommand):
+class Command(ServiceCommand):
     help = "Compare every total and all analytics with the ledger; exit 1 when any number differs."
 
     def handle(self, **_options: Any) -> None:
