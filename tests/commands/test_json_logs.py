@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.processes import Environment, environment, free_port, manage, running, wait_for
+from tests.processes import Environment, environment, free_port, manage, migrate, running, wait_for
 from tests.services import ROOT
 
 FIELDS = {"timestamp", "level", "logger", "message"}
@@ -43,7 +43,7 @@ def parsed(output: str) -> list[dict[str, Any]]:
 
 def test_what_a_running_service_says(env: Environment, tmp_path: Path) -> None:
     """Granian's own lines and those of `up` about a child that was killed are among them."""
-    manage(env, "migrate")
+    migrate(env)
     log = tmp_path / "log"
 
     def said(text: str) -> bool:
@@ -92,7 +92,7 @@ def test_what_a_process_that_does_not_start_says(
 
 
 def test_a_port_that_is_taken(env: Environment, taken: int) -> None:
-    manage(env, "migrate")
+    migrate(env)
     for command, port in (("serve", "PORT"), ("consume", "CONSUMER_PORT")):
         done = manage({**env, port: str(taken)}, command, check=False)
         assert done.returncode == 1

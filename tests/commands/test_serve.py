@@ -69,8 +69,16 @@ class Running:
             return response.status, json.loads(response.read())
 
 
+@pytest.fixture(scope="module")
+def shared(service: Environment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A server for the tests that let it live."""
+    with started({**service, "PORT": str(free_port())}, tmp_path_factory.mktemp("shared")) as server:
+        yield server
+
+
 @pytest.fixture
 def serve(service: Environment, tmp_path: Path) -> Iterator[Running]:
+    """A server of one test's own, which may kill it."""
     with started(service, tmp_path) as server:
         yield server
 
@@ -142,8 +150,8 @@ class Hostile:
             client.close()
 
 
-def test_slow_and_idle_clients_hold_up_nobody(serve: Running) -> None:
-    with closing(Hostile(serve.port)) as hostile:
+def test_slow_and_idle_clients_hold_up_nobody(shared: Running) -> None:
+    with closing(Hostile(shared.port)) as hostile:
         for _ in range(500):
             hostile.keep_idle()
         for _ in range(200):
@@ -155,33 +163,33 @@ def test_slow_and_idle_clients_hold_up_nobody(serve: Running) -> None:
         latencies, end = [], time.monotonic() + SECONDS
         while time.monotonic() < end:
             begin = time.monotonic()
-            assert serve.ask("POST", "/graphql/", QUERY)[0] == 200
+            assert shared.ask("POST", "/graphql/", QUERY)[0] == 200
             latencies.append(time.monotonic() - begin)
     assert len(latencies) >= 10 * SECONDS
     assert statistics.quantiles(latencies, n=20)[-1] < 0.1
 
 
-def test_a_body_in_chunks_counts_like_any_other(serve: Running) -> None:
-    with closing(serve.connect()) as connection:
+def test_a_body_in_chunks_counts_like_any_other(shared: Running) -> None:
+    with closing(shared.connect()) as connection:
         event = [b'{"user": "ada", ', b'"slug": "dune", "at": 7}']
         connection.request("POST", "/", iter(event), {"Content-Type": "application/json"}, encode_chunked=True)
         assert json.load(connection.getresponse()) == "ok"
 
 
-def test_it_says_that_it_listens(serve: Running) -> None:
-    assert f"Listening on http://127.0.0.1:{serve.port}" in serve.log()
+def test_it_says_that_it_listens(shared: Running) -> None:
+    assert f"Listening on http://127.0.0.1:{shared.port}" in shared.log()
 
 
-def test_a_client_s_mistake_is_no_warning(serve: Running) -> None:
-    before = serve.log()
-    assert serve.ask("GET", "/users/nobody/total-watch-time/")[0] == 404
-    assert serve.ask("POST", "/", b"{")[0] == 400
-    assert serve.ask("GET", "/?" + "&".join(f"a{n}=1" for n in range(1_001)))[0] == 400
-    with closing(serve.connect()) as connection:
+def test_a_client_s_mistake_is_no_warning(shared: Running) -> None:
+    before = shared.log()
+    assert shared.ask("GET", "/users/nobody/total-watch-time/")[0] == 404
+    assert shared.ask("POST", "/", b"{")[0] == 400
+    assert shared.ask("GET", "/?" + "&".join(f"a{n}=1" for n in range(1_001)))[0] == 400
+    with closing(shared.connect()) as connection:
         connection.request("POST", "/", "&".join(f"a{n}=1" for n in range(1_001)), {"Content-Type": FORM})
         assert connection.getresponse().status == 400
-    assert "WARNING" not in serve.log()[len(before) :]
-    assert "Traceback" not in serve.log()
+    assert "WARNING" not in shared.log()[len(before) :]
+    assert "Traceback" not in shared.log()
 
 
 def test_killed_workers_are_replaced_and_a_clean_stop_is_one(serve: Running) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,14 +14,15 @@ import pytest
 from tests.processes import Environment, answers, environment, free_port, manage, migrate, running, wait_for
 
 
-@pytest.fixture
-def service(tmp_path: Path) -> Environment:
-    env = environment(DATABASE_URL=f"sqlite:///{tmp_path / 'db.sqlite3'}", PORT=str(free_port()))
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    directory = tmp_path_factory.mktemp("up")
+    env = environment(DATABASE_URL=f"sqlite:///{directory / 'db.sqlite3'}", PORT=str(free_port()), WEB_WORKERS="1")
     migrate(env)
     return env
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def up(service: Environment) -> Iterator[int]:
     """Run the service; give the process id of `up`."""
     with running(service, "up") as process:
@@ -69,31 +71,37 @@ def test_a_killed_consumer_is_started_again_and_nothing_is_lost(service: Environ
     assert children(up)["consume"] != consumer
 
 
-def test_ctrl_c_stops_both(service: Environment) -> None:
-    with running(service, "up") as process:
-        wait_for(lambda: answers(int(service["PORT"])), 60, "the server listens")
+@pytest.fixture
+def other(service: Environment) -> Environment:
+    """The settings of a service on a port of its own."""
+    return {**service, "PORT": str(free_port())}
+
+
+def test_ctrl_c_stops_both(other: Environment) -> None:
+    with running(other, "up") as process:
+        wait_for(lambda: answers(int(other["PORT"])), 60, "the server listens")
         process.send_signal(signal.SIGINT)
         assert process.wait(10) == 0
-    assert not answers(int(service["PORT"]))
+    assert not answers(int(other["PORT"]))
 
 
 @pytest.mark.parametrize("command", ["serve", "up"])
 def test_a_port_that_is_taken_is_one_clear_error(service: Environment, command: str) -> None:
-    with running(service, "serve"):
-        wait_for(lambda: answers(int(service["PORT"])), 60, "the server listens")
-        done = manage(service, command, check=False)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = str(listener.getsockname()[1])
+        done = manage({**service, "PORT": port}, command, check=False)
     assert done.returncode == 1
-    assert f"127.0.0.1:{service['PORT']}" in done.stderr
+    assert f"127.0.0.1:{port}" in done.stderr
     assert "Traceback" not in done.stderr
     assert "GraphiQL" not in done.stdout, "it speaks of a server that is not its own"
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_no_child_outlives_its_parent(service: Environment, number: signal.Signals) -> None:
-    with running(service, "up") as process:
-        wait_for(lambda: answers(int(service["PORT"])), 60, "the server listens")
+def test_no_child_outlives_its_parent(other: Environment, number: signal.Signals) -> None:
+    with running(other, "up") as process:
+        wait_for(lambda: answers(int(other["PORT"])), 60, "the server listens")
         pids = children(process.pid).values()
         process.send_signal(number)
         process.wait(20)
         wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), 20, "the children end")
-    assert not answers(int(service["PORT"]))
+    assert not answers(int(other["PORT"]))
