@@ -35,6 +35,10 @@ from broker.topology import DELIVERY_LIMIT
 # died is made good this much later.
 LEASE_MARGIN = 1.0
 INSERT = "INSERT INTO broker_message (queue, body, headers, sent_at, deliveries, reason) VALUES (%s, %s, %s, %s, 0, '')"
+LIMIT_STATEMENTS = (
+    "SELECT set_config('statement_timeout', %(limit)s, true) WHERE current_setting('statement_timeout')::interval "
+    "NOT BETWEEN interval '1 microsecond' AND %(limit)s::text::interval"
+)
 # Seconds between two looks at an empty queue: the longer nothing came, the longer.
 MIN_POLL_INTERVAL, MAX_POLL_INTERVAL, POLL_SHARE = 0.02, 0.25, 0.1
 COUNTING_SHARE = 0.1  # of the time, at most, that a full queue is counted
@@ -88,10 +92,13 @@ class DatabaseBroker(Broker):
             raise BrokerUnavailable(f"the queue's database did not answer within {self._publish_timeout} s") from None
 
     def _insert(self, messages: Sequence[Stored], timeout: float) -> None:
-        committing = False
+        committing, deadline = False, time.monotonic() + timeout
         try:
             with _broker_errors(), self._limited(timeout), transaction.atomic(durable=True):
+                self._limit_statements(timeout)
                 self._require_room(len(messages))
+                if (left := deadline - time.monotonic()) < 0.9 * timeout:
+                    self._limit_statements(left)
                 with connection.cursor() as cursor:
                     cursor.executemany(INSERT, [(self.queue, *message) for message in messages])
                 committing = True
@@ -114,6 +121,13 @@ class DatabaseBroker(Broker):
                 yield
             finally:
                 cursor.execute(f"PRAGMA busy_timeout = {int(1000 * self._publish_timeout)}")
+
+    def _limit_statements(self, timeout: float) -> None:
+        """Have PostgreSQL end a statement of this transaction that takes longer than this, unless it would sooner."""
+        if connection.vendor == "postgresql":
+            limit = f"{max(1, int(1000 * timeout))}ms"  # 0 would be none
+            with connection.cursor() as cursor:
+                cursor.execute(LIMIT_STATEMENTS, {"limit": limit})
 
     def _require_room(self, count: int) -> None:
         """Raise BrokerUnavailable when so many messages more are too many, and then for a while without counting."""

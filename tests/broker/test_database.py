@@ -4,8 +4,10 @@ import os
 import sqlite3
 import threading
 import time
+from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection, transaction
@@ -133,6 +135,56 @@ def test_publishing_under_a_lock_takes_no_longer_than_its_timeout() -> None:
             thread.join()
     assert len(took) == 3
     assert max(took) < 1.6
+
+
+@pytest.mark.postgresql
+def test_publishing_into_a_locked_table_takes_no_longer_than_its_timeout() -> None:
+    """Whether a thread leads or comes second, and where no other limit ends a statement."""
+    broker = DatabaseBroker("locked.events", publish_timeout=1.0)
+    took: list[float] = []
+
+    def publish() -> None:
+        began = time.monotonic()
+        with pytest.raises(BrokerUnavailable):
+            broker.publish([b"1"])
+        took.append(time.monotonic() - began)
+        connection.close()
+
+    threads = [threading.Thread(target=publish) for _ in range(3)]
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("LOCK TABLE broker_message IN ACCESS EXCLUSIVE MODE")
+        for thread in threads:
+            thread.start()
+            let_pass(0.3, "the next thread finds the one before waiting")
+        for thread in threads:
+            thread.join(5)
+    assert len(took) == 3
+    assert max(took) < 1.6
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize(("usual", "least", "most"), [("0", 2.0, 5.0), ("2min", 2.0, 5.0), ("300ms", 0.3, 0.3)])
+def test_publishing_shortens_the_time_of_a_statement_and_never_extends_it(
+    usual: str, least: float, most: float
+) -> None:
+    seen: list[timedelta] = []
+
+    def limit() -> timedelta:
+        return connection.connection.execute("SELECT current_setting('statement_timeout')::interval").fetchone()[0]
+
+    def look(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
+        if sql.startswith("INSERT"):
+            seen.append(limit())
+        return execute(sql, *rest)
+
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET statement_timeout = '{usual}'")
+        before = limit()
+        with connection.execute_wrapper(look):
+            DatabaseBroker("limited.events", publish_timeout=5.0).publish([b"1"])
+        assert least <= seen[0].total_seconds() <= most
+        assert limit() == before
+        cursor.execute("RESET statement_timeout")
 
 
 def test_locks_are_made_again_after_a_fork() -> None:
