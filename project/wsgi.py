@@ -1,7 +1,7 @@
 """The WSGI application: Django with requests that are always read as UTF-8. `project.asgi` runs it in threads."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import MutableMapping
 from typing import Any
 
 import django
@@ -22,12 +22,13 @@ class Request(WSGIRequest):
     """A request that is read as UTF-8.
 
     Django uses any codec of Python that the Content-Type names. Some of them raise errors that nobody
-    catches, and parsing a header of a megabyte takes minutes.
+    catches, and parsing a header of a megabyte takes minutes. It is cut for all who read it: the parser
+    of forms looks at it by itself.
     """
 
-    def _set_content_type_params(self, meta: Mapping[str, Any]) -> None:
-        content_type = meta.get("CONTENT_TYPE", "")[:LONGEST_CONTENT_TYPE]
-        self.content_type, self.content_params = parse_header_parameters(content_type)
+    def _set_content_type_params(self, meta: MutableMapping[str, Any]) -> None:
+        meta["CONTENT_TYPE"] = meta.get("CONTENT_TYPE", "")[:LONGEST_CONTENT_TYPE]
+        self.content_type, self.content_params = parse_header_parameters(meta["CONTENT_TYPE"])
 
 
 class Handler(WSGIHandler):

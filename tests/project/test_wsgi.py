@@ -2,6 +2,7 @@
 
 import io
 import json
+import time
 from typing import Any
 
 import pytest
@@ -49,6 +50,14 @@ def test_headers_that_take_long_to_read_are_not_read_to_their_end() -> None:
     assert (status, answer) == (200, {"data": {"__typename": "Query"}})
     assert ask("POST", CONTENT_TYPE="application/json" + endless) == (200, answer)
     assert ask("GET", HTTP_ACCEPT="text/html" + endless) == (200, answer)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("endless", ["; boundary=" + ";" * 100_000, "; boundary=x" + ";a=" * 100_000])
+def test_a_form_whose_content_type_takes_long_to_read_is_refused(endless: str) -> None:
+    before = time.thread_time()
+    assert ask("POST", CONTENT_TYPE=f"multipart/form-data{endless}", PATH_INFO="/")[0] == 400
+    assert time.thread_time() - before < 0.5
 
 
 @pytest.mark.django_db
