@@ -36,6 +36,7 @@ from watchtime import totals
 from watchtime.access import CLOSED, Caller
 from watchtime.database import OUTAGES, explain
 from watchtime.events import (
+    REPEATED,
     FieldError,
     InvalidEvent,
     PublishFailed,
@@ -133,6 +134,8 @@ def list_events(request: HttpRequest, cursor: str = Query(None, pattern=CURSOR))
     """List the counted events, the latest `occurred_at` first. `next` and `previous` are the URLs of more pages."""
     if not _may(request).may_read_viewers():
         raise auth.Forbidden("You may not list the events.")
+    if len(request.GET.getlist("cursor")) > 1:
+        return _invalid_data([("cursor", REPEATED)])
     page = _page(cursor) if cursor else _older(None)
     page.next = page.next and request.build_absolute_uri(f"?cursor={page.next}")
     page.previous = page.previous and request.build_absolute_uri(f"?cursor={page.previous}")

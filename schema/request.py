@@ -20,13 +20,21 @@ def read(request: HttpRequest) -> GraphQLRequestData | list[GraphQLRequestData]:
     for they can be wrong in one operation of a batch.
     """
     if request.method in ("GET", "HEAD"):
-        params: dict[str, Any] = {name: request.GET.get(name) or None for name in ("query", "operationName")}
+        params: dict[str, Any] = {name: _parameter(request, name) or None for name in ("query", "operationName")}
         return _operation(
-            params | {name: _decode(request.GET.get(name) or "null") for name in ("variables", "extensions")}
+            params | {name: _decode(_parameter(request, name) or "null") for name in ("variables", "extensions")}
         )
     _require_json(request)
     body = _decode(_body(request))
     return [_operation(item) for item in _batch(body)] if isinstance(body, list) else _operation(body)
+
+
+def _parameter(request: HttpRequest, name: str) -> str:
+    """Return a parameter of the URL. Raises RequestError when it is there more than once: Django takes the last one."""
+    values = request.GET.getlist(name)
+    if len(values) > 1:
+        raise RequestError(400, f"The URL has the parameter {name} more than once.")
+    return values[0] if values else ""
 
 
 def _operation(params: object) -> GraphQLRequestData:

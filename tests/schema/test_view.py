@@ -227,6 +227,12 @@ def test_a_name_twice_in_one_object_is_refused(client: Client, body: bytes) -> N
     assert (response.status_code, code_of(response)) == (400, "BAD_REQUEST")
 
 
+@pytest.mark.parametrize("name", ["query", "variables", "operationName", "extensions"])
+def test_a_parameter_twice_in_the_url_is_refused(client: Client, name: str) -> None:
+    response = client.get("/graphql/", {"query": "{ __typename }", name: ["{}", "{}"]})
+    assert (response.status_code, code_of(response)) == (400, "BAD_REQUEST")
+
+
 def test_get_does_not_mutate(client: Client) -> None:
     query = 'mutation { publishEvent(event: {user: "ada", slug: "dune", at: 1}) { id } }'
     response = client.get("/graphql/", {"query": query})

@@ -132,3 +132,6 @@ class TestList:
     )
     def test_malformed_cursor(self, client, cursor):
         assert refused(client.get(f"/?cursor={cursor}")) == ["cursor"]
+
+    def test_two_cursors(self, client):
+        assert refused(client.get("/?cursor=older.1.1&cursor=older.2.2")) == ["cursor"]
