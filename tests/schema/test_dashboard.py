@@ -1,5 +1,6 @@
 """The page at `/`, who gets it, and the fields that only it asks for."""
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -29,6 +30,12 @@ def fresh() -> Iterator[None]:
 def get(accept: str | None, address: str = "/", method: str = "get") -> HttpResponse:
     response: HttpResponse = getattr(Client(), method)(address, headers={"Accept": accept} if accept else {})
     return response
+
+
+def test_the_sample_event_has_an_id_and_counts_once_however_often_it_is_sent() -> None:
+    page = get(BROWSER).content.decode()
+    (sample,) = re.findall(r"publishEvent\(event: \{(.*?)\}\)", page)
+    assert re.match(r'id: \\"[0-9a-f-]{36}\\", user: ', sample)
 
 
 class TestWhoGetsIt:
