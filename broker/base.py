@@ -17,6 +17,7 @@ logger = logging.getLogger(__name__)
 
 REPLAY_BATCH = 500
 REPLAY_TIMEOUT = 2.0  # seconds
+ONE_READER = "another command reads the dead letters, or was killed a moment ago; try again later"
 
 
 class Broker(ABC):
@@ -65,7 +66,10 @@ class Broker(ABC):
 
     @abstractmethod
     def subscribe(self, queue: str, prefetch: int) -> Subscription:
-        """Start to receive messages of a queue, at most `prefetch` of them unacknowledged."""
+        """Start to receive messages of a queue, at most `prefetch` of them unacknowledged.
+
+        Raises BrokerUnavailable while somebody else holds dead letters, when those are asked for.
+        """
 
     @abstractmethod
     def iterate_dead_letters(self, limit: int) -> Iterator[DeadLetter]:
@@ -80,7 +84,10 @@ class Broker(ABC):
 
     @abstractmethod
     def purge_dead_letters(self) -> int:
-        """Delete every dead letter; return how many there were."""
+        """Delete every dead letter; return how many there were.
+
+        Raises BrokerUnavailable when others hold some that cannot be deleted.
+        """
 
     @abstractmethod
     def close(self) -> None:
@@ -120,11 +127,9 @@ class Broker(ABC):
         try:
             with closing(self.subscribe(self.dead_queue, prefetch=REPLAY_BATCH)) as subscription:
                 while left := subscription.backlog - replayed:
-                    batch = subscription.receive(min(REPLAY_BATCH, left), REPLAY_TIMEOUT)
-                    if not batch and subscription.depth():
-                        raise BrokerUnavailable("the broker does not deliver the dead letters")
+                    batch = subscription.receive_expected(min(REPLAY_BATCH, left), REPLAY_TIMEOUT)
                     if not batch:
-                        break  # another replay or a purge took the rest
+                        break  # a purge took the rest
                     self.publish_again(batch)
                     subscription.acknowledge(batch)
                     replayed += len(batch)

@@ -66,7 +66,6 @@ class Connection:
     ) -> None:
         self.pid = os.getpid()
         self.inbox: SimpleQueue[Delivery] = SimpleQueue()
-        self.depths: dict[str, int] = {}  # of the queues when they were declared
         self.ended_at: float | None = None
         self.was_ready = False
         self._line = line
@@ -134,8 +133,14 @@ class Connection:
 
     def depth(self, queue: str) -> int:
         """Return how many messages wait in a queue and are not handed out."""
-        declared = self.request(lambda channel, done: channel.queue_declare(queue, passive=True, callback=done))
-        return int(declared.method.message_count)
+        return int(self._declared(queue).message_count)
+
+    def readers(self, queue: str) -> int:
+        """Return how many consumers a queue has, on any connection."""
+        return int(self._declared(queue).consumer_count)
+
+    def _declared(self, queue: str) -> Any:
+        return self.request(lambda channel, done: channel.queue_declare(queue, passive=True, callback=done)).method
 
     def request(self, method: Callable[[Any, Callable[[Any], None]], object]) -> Any:
         """Call a method of the channel that takes a callback; return what the broker answers."""
@@ -225,10 +230,8 @@ class Connection:
             steps.append(partial(channel.queue_declare, name, durable=True, arguments=arguments))
         self._on_step(iter(steps), None)
 
-    def _on_step(self, steps: Iterator[Callable[..., object]], answer: Any) -> None:
+    def _on_step(self, steps: Iterator[Callable[..., object]], _answer: object) -> None:
         """Take the next step of the set-up when the last one was answered."""
-        if answer is not None and answer.method.NAME == "Queue.DeclareOk":
-            self.depths[answer.method.queue] = answer.method.message_count
         if step := next(steps, None):
             step(callback=partial(self._on_step, steps))
         else:

@@ -21,7 +21,7 @@ from django.db.models import F
 from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
-from broker.base import Broker
+from broker.base import ONE_READER, Broker
 from broker.delivery import MESSAGE_BYTES, DeadLetter, Delivery, Depths, Rejection, Subscription
 from broker.errors import BrokerError, BrokerUnavailable, NothingStored, describe
 from broker.group_commit import GroupCommit
@@ -151,7 +151,15 @@ class DatabaseBroker(Broker):
 
     def subscribe(self, queue: str, prefetch: int) -> Subscription:
         self._drop_old_dead_letters()
+        if queue == self.dead_queue:
+            self._require_no_reader()
         return _Leases(self, queue, prefetch)
+
+    def _require_no_reader(self) -> None:
+        """Raise BrokerUnavailable while another replay holds dead letters: nobody else is handed those."""
+        with _broker_errors():
+            if Message.objects.filter(queue=self.dead_queue, leased_until__gt=timezone.now()).exists():
+                raise BrokerUnavailable(ONE_READER)
 
     def store_dead_letters(self, letters: Sequence[Message]) -> None:
         """Store dead letters; drop the oldest where there are too many."""

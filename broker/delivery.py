@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from broker.errors import BrokerUnavailable
+
 MAX_REASON = 500  # characters
 MAX_PREFETCH = 65_535  # AMQP's number for it has 16 bits
 MESSAGE_BYTES = 256  # of a message of one event, generously; of one with a hundred a batch takes fewer
@@ -79,6 +81,19 @@ class Subscription(ABC):
 
         Fewer where they are longer than MESSAGE_BYTES in the mean, but one at least.
         """
+
+    def receive_expected(self, limit: int, timeout: float) -> list[Delivery]:
+        """Return deliveries as `receive` does, of messages that are known to be there; none when they are deleted.
+
+        Raises BrokerUnavailable when they are there still, and do not come.
+        """
+        if deliveries := self.receive(limit, timeout):
+            return deliveries
+        waiting = self.depth()
+        deliveries = self.receive(limit, 0)  # what was on its way came before the depth
+        if waiting and not deliveries:
+            raise BrokerUnavailable("the broker does not deliver the dead letters")
+        return deliveries
 
     @abstractmethod
     def acknowledge(self, deliveries: Sequence[Delivery]) -> None:

@@ -110,6 +110,21 @@ def test_who_leads_after_waiting_has_only_the_rest_of_its_time() -> None:
     assert left[1] <= 9.75
 
 
+def test_dead_letters_that_somebody_holds_are_no_end_of_them() -> None:
+    broker = DatabaseBroker("held.events", lease=60)
+    broker.publish([b"1"])
+    with closing(broker.subscribe(broker.queue, 1)) as subscription:
+        (held,) = subscription.receive(1, 0)
+        subscription.dead_letter([held.rejected("bad") for _ in range(3)])
+        subscription.acknowledge([held])
+    with closing(broker.subscribe(broker.dead_queue, 2)) as other:
+        other.receive(2, 0)
+        assert len(broker.list_dead_letters(9)) == 3
+        with pytest.raises(BrokerUnavailable, match="another command"):
+            broker.replay_dead_letters()
+    assert broker.replay_dead_letters() == 3
+
+
 @pytest.mark.sqlite
 def test_publishing_under_a_lock_takes_no_longer_than_its_timeout() -> None:
     """Whether a thread leads or comes second; the connection waits as before afterwards."""

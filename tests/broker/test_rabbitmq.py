@@ -5,17 +5,20 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from typing import Any
 from urllib.parse import urlsplit
 
 import pika
 import pytest
 
-from broker import Subscription, rabbitmq
+from broker import Subscription, base, rabbitmq
+from broker.connection import Connection
 from broker.errors import BrokerError, BrokerMisconfigured, BrokerUnavailable
 from broker.rabbitmq import RabbitMQClient
 from broker.topology import DELIVERY_LIMIT
 from tests import services
 from tests.faults.proxy import Proxy
+from tests.processes import let_pass
 
 
 def client(queue: str, url: str = services.RABBITMQ_URL, max_length: int = 1000) -> RabbitMQClient:
@@ -220,6 +223,43 @@ def test_dead_letters_that_do_not_come_are_no_end_of_the_list(
     assert [next(listed).reason for _ in range(3)] == ["bad"] * 3
     with pytest.raises(BrokerUnavailable, match="does not deliver"):
         next(listed)
+
+
+def test_dead_letters_that_are_slow_to_arrive_are_no_end_of_them(
+    broker: RabbitMQClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are handed out, and so in no count, but not here yet: a large message, or a busy thread."""
+    broker.publish([b"1"])
+    with closing(broker.subscribe(broker.queue, 1)) as subscription:
+        (held,) = subscription.receive(1, 5)
+        subscription.dead_letter([held.rejected("bad") for _ in range(3)])
+        subscription.acknowledge([held])
+    received = Connection._on_message
+
+    def slowly(self: Connection, *message: Any) -> None:
+        let_pass(0.7, "the thread that receives is busy")
+        received(self, *message)
+
+    monkeypatch.setattr(Connection, "_on_message", slowly)
+    monkeypatch.setattr(rabbitmq, "CONNECT_TIMEOUT", 0.5)
+    monkeypatch.setattr(base, "REPLAY_TIMEOUT", 0.1)
+    assert len(broker.list_dead_letters(9)) == 3
+    assert broker.replay_dead_letters() == 3
+
+
+def test_dead_letters_that_somebody_holds_are_no_end_of_them(broker: RabbitMQClient) -> None:
+    broker.publish([b"1"])
+    with closing(broker.subscribe(broker.queue, 1)) as subscription:
+        (held,) = subscription.receive(1, 5)
+        subscription.dead_letter([held.rejected("bad") for _ in range(3)])
+        subscription.acknowledge([held])
+    with closing(broker.subscribe(broker.dead_queue, 2)) as other:
+        other.receive(1, 5)
+        for action in (lambda: broker.list_dead_letters(9), broker.replay_dead_letters, broker.purge_dead_letters):
+            with pytest.raises(BrokerUnavailable, match="another command"):
+                action()
+    assert len(broker.list_dead_letters(9)) == 3, "a reader that has just closed is waited for"
+    assert broker.purge_dead_letters() == 3
 
 
 def test_a_prefetch_is_never_more_than_amqp_can_say(broker: RabbitMQClient) -> None:
