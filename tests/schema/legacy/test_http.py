@@ -2,6 +2,7 @@
 
 import pytest
 from django.db import InterfaceError, InternalError, OperationalError, ProgrammingError
+from ninja import NinjaAPI
 
 from project import __version__
 from tests.schema.legacy.conftest import JSON
@@ -81,6 +82,11 @@ class TestDocument:
             "/movies/{pk}/total-watch-time/",
             "/{username}/{movie_pk}/total-watch-time/",
         ]
+
+    def test_is_made_once(self, client, monkeypatch):
+        document = client.get("/swagger.json").json()
+        monkeypatch.setattr(NinjaAPI, "get_openapi_schema", None)
+        assert client.get("/swagger.json").json() == document
 
     def test_statuses(self, client):
         operations = client.get("/swagger.json").json()["paths"]
