@@ -37,6 +37,7 @@ MAX_MESSAGE_EVENTS = 100
 MAX_REPORTED_ERRORS = 20
 MAX_REPORTED_NAME = 60
 REPEATED = "The name is there more than once"
+NOT_AN_OBJECT = "The event is not an object"
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 # The letters that Unicode calls default ignorable: https://www.unicode.org/reports/tr44/#Default_Ignorable_Code_Point
 INVISIBLE_LETTERS = frozenset("\u115f\u1160\u3164\uffa0")
@@ -373,7 +374,10 @@ def _has_no_name_twice(body: bytes, events: Sequence[WatchEvent]) -> bool:
 
 def _field_errors(error: ValidationError) -> list[FieldError]:
     details = error.errors(include_url=False, include_context=False, include_input=False)
-    return [_field_error(detail["loc"][:1], detail["type"], detail["msg"]) for detail in details[:MAX_REPORTED_ERRORS]]
+    return [
+        _field_error(each["loc"][:1], each["type"], NOT_AN_OBJECT if each["type"] == "model_type" else each["msg"])
+        for each in details[:MAX_REPORTED_ERRORS]
+    ]
 
 
 @lru_cache(maxsize=64)  # a batch of invalid events has the same errors again and again

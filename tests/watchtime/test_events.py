@@ -275,6 +275,12 @@ def test_every_wrong_field_is_named() -> None:
     assert {error.field for error in refused.value.errors} == {"user", "slug", "at", "speed"}
 
 
+@pytest.mark.parametrize("body", [b"1", b"null", b'"x"', b"[1]", b"[[]]"])
+def test_what_is_no_object_is_called_that(body: bytes) -> None:
+    (refused,) = decode_message(body)
+    assert str(refused) == "event: The event is not an object"
+
+
 def test_a_field_name_of_any_kind_is_safe_to_show() -> None:
     with pytest.raises(InvalidEvent) as refused:
         WatchEvent.decode(json.dumps({**GOOD, "\0" + "x" * 1_000_000: 1}).encode())
