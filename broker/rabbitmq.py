@@ -38,8 +38,8 @@ logger = logging.getLogger(__name__)
 # Seconds. RabbitMQ gives a silent client up after two to three of them, and has its messages
 # delivered again. A false alarm costs one connection, and no message.
 HEARTBEAT = 2
-QUIET = 0.02  # seconds without a delivery: none is on its way
-MAX_WAIT_FOR_QUIET = 0.5  # seconds
+QUIET = 0.02  # seconds without a delivery, after which the queue is asked whether more will come
+MAX_WAIT_FOR_QUIET = 2.0  # seconds
 MAX_WAIT_FOR_READER, LOOK_INTERVAL = 1.0, 0.05  # seconds
 REASON = "x-reason"
 MAX_HEADER = 200  # characters of a header that a dead letter keeps
@@ -233,13 +233,17 @@ class _Consuming(Subscription):
     def _cancel(self) -> None:
         """Take what is on its way, then cancel: pika sends back what still comes then, as a redelivery.
 
-        Nothing is on its way when as many are held as may be, or when nothing comes for a moment.
+        Nothing is on its way when as many are held as may be, or when the queue is empty: the answer that says so
+        comes after what was sent before it.
         """
         inbox = self._connection.inbox
         deadline = time.monotonic() + MAX_WAIT_FOR_QUIET
-        with suppress(Empty):
-            while self._unacknowledged + len(self._waiting) < self._prefetch and time.monotonic() < deadline:
+        while self._unacknowledged + len(self._waiting) < self._prefetch and time.monotonic() < deadline:
+            try:
                 self._waiting.append(inbox.get(timeout=QUIET))
+            except Empty:
+                if not self.depth():
+                    break
         self._connection.cancel(self._tag)
         with suppress(Empty):
             while True:

@@ -4,12 +4,14 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from urllib.parse import urlsplit
 
 import pytest
 
 from broker import Broker, Delivery, Rejection, Subscription, TryAgain, open_broker
 from broker.database import DatabaseBroker
 from tests import services
+from tests.faults.proxy import Proxy
 from tests.processes import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -17,12 +19,23 @@ pytestmark = pytest.mark.django_db(transaction=True)
 MESSAGES = [b"%d" % number for number in range(3000)]
 
 
-@pytest.fixture(params=["database", "rabbitmq"])
+@pytest.fixture
+def far_away() -> Iterator[str]:
+    """The URL of a RabbitMQ whose answers take a while to arrive."""
+    url = urlsplit(services.RABBITMQ_URL)
+    with closing(Proxy(url.port or 5672)) as proxy:
+        proxy.delay(0.03)
+        yield url._replace(netloc=f"{url.username}:{url.password}@127.0.0.1:{proxy.port}").geturl()
+
+
+@pytest.fixture(params=["database", "rabbitmq", "far_away"])
 def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
     if request.param == "database":
         opened: Broker = DatabaseBroker("stop.events", lease=60)
     else:
-        opened = open_broker(services.RABBITMQ_URL, request.getfixturevalue("rabbitmq_queue"))
+        queue = request.getfixturevalue("rabbitmq_queue")
+        url = request.getfixturevalue("far_away") if request.param == "far_away" else services.RABBITMQ_URL
+        opened = open_broker(url, queue)
     with closing(opened):
         yield opened
 

@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -15,6 +16,7 @@ class Link:
     def __init__(self, client: socket.socket, server: socket.socket) -> None:
         self.swallow_up = self.swallow_down = False
         self.cut_mid_up = self.cut_mid_down = False
+        self.delay_up = self.delay_down = 0.0
         self._client, self._server = client, server
         for source, target, direction in ((client, server, "up"), (server, client, "down")):
             threading.Thread(target=self._pump, args=(source, target, direction), daemon=True).start()
@@ -25,6 +27,7 @@ class Link:
                 if getattr(self, f"cut_mid_{direction}"):
                     target.sendall(chunk[: max(1, len(chunk) // 2)])
                     break
+                time.sleep(getattr(self, f"delay_{direction}"))
                 if not getattr(self, f"swallow_{direction}"):
                     target.sendall(chunk)
         except OSError:
@@ -42,6 +45,10 @@ class Link:
             self.cut_mid_up = True
         else:
             self.cut_mid_down = True
+
+    def delay(self, seconds: float) -> None:
+        """Forward what the server sends so much later."""
+        self.delay_down = seconds
 
     def drop_server(self) -> None:
         """Close the server's side; the client's stays open and silent."""
@@ -110,6 +117,10 @@ class Proxy:
         """Close every connection, and new ones at once."""
         self._refusing = True
         self.cut()
+
+    def delay(self, seconds: float) -> None:
+        """Let what the server sends arrive so much later, on every connection and on new ones."""
+        self._each(partial(Link.delay, seconds=seconds), new_ones_too=True)
 
     def blackhole(self) -> None:
         """Swallow what either side sends, on every connection and on new ones."""
