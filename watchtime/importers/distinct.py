@@ -9,8 +9,11 @@ CACHE = 32_000  # kilobytes
 
 
 def temporary_database() -> sqlite3.Connection:
-    """Open a database that lives in a temporary file as soon as it outgrows its cache, and ends with its connection."""
-    connection = sqlite3.connect("", isolation_level=None)
+    """Open a database that lives in a temporary file as soon as it outgrows its cache, and ends with its connection.
+
+    Any thread may close it: the reader of a file that is left half-read ends where it is collected.
+    """
+    connection = sqlite3.connect("", isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA journal_mode = OFF")
     connection.execute("PRAGMA synchronous = OFF")
     connection.execute(f"PRAGMA cache_size = -{CACHE}")

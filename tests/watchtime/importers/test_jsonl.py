@@ -1,10 +1,14 @@
 """`jsonl`: the wire format, with ids made for lines without one."""
 
 import gzip
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.factories import event
 from tests.watchtime.importers.reading import read, write
+from watchtime.importers import jsonl
+from watchtime.importers.rows import Options
+from watchtime.importers.source import Source
 
 WITHOUT_ID = '{"user": "anna", "slug": "alien", "at": 60, "occurred_at": "2026-01-01T00:00:00Z"}\n'
 
@@ -38,3 +42,10 @@ def test_told_viewers(tmp_path: Path) -> None:
     nameless = write(tmp_path / "b", WITHOUT_ID.replace('"user": "anna", ', ""))
     assert [one.user for one in read("jsonl", nameless, user="cleo").events] == ["cleo"]
     assert read("jsonl", nameless, users={"ben": "dora"}).reasons[0][1].startswith("user: ")
+
+
+def test_a_file_left_half_read_is_let_go_in_any_thread(tmp_path: Path) -> None:
+    rows = jsonl.read(Source(write(tmp_path / "a", WITHOUT_ID * 2)), Options())
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(next, rows).result()
+    rows.close()
