@@ -194,12 +194,14 @@ def test_publishing_shortens_the_time_of_a_statement_and_never_extends_it(
 
     with connection.cursor() as cursor:
         cursor.execute(f"SET statement_timeout = '{usual}'")
-        before = limit()
-        with connection.execute_wrapper(look):
-            DatabaseBroker("limited.events", publish_timeout=5.0).publish([b"1"])
-        assert least <= seen[0].total_seconds() <= most
-        assert limit() == before
-        cursor.execute("RESET statement_timeout")
+        try:
+            before = limit()
+            with connection.execute_wrapper(look):
+                DatabaseBroker("limited.events", publish_timeout=5.0).publish([b"1"])
+            assert least <= seen[0].total_seconds() <= most
+            assert limit() == before
+        finally:
+            cursor.execute("RESET statement_timeout")
 
 
 def test_locks_are_made_again_after_a_fork() -> None:
