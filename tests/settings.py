@@ -30,6 +30,7 @@ from project.settings import DATABASES  # noqa: E402
 
 # A real file: what SQLite does in memory (no WAL, one connection) is not what the service runs on.
 DATABASES["default"]["TEST"] = {"NAME": f"test_{RUN}" if ON_POSTGRESQL else str(SQLITE_FILE)}
+DATABASES["default"]["ENGINE"] = "tests.backends." + ("postgresql" if ON_POSTGRESQL else "sqlite3")
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from pytest_django.plugin import DjangoDbBlocker
 
 from tests.plans import cost_of, statements
@@ -45,17 +45,20 @@ FILL = (
     f"FROM generate_series(2, {MOVIES}) movie, generate_series(0, 100) period) AS quarters",
     "INSERT INTO watchtime_movieday (movie_id, period, seconds, events) SELECT movie, 20454 + day, 900, 30 "
     f"FROM generate_series(1, {MOVIES}) movie, generate_series(0, 364) day",
-    *(f"ANALYZE {table}" for table in (*sorted(LARGE), "watchtime_movie")),
 )
+ANALYZE = [f"ANALYZE {table}" for table in (*sorted(LARGE), "watchtime_movie")]
 
 
 @pytest.fixture(scope="module", autouse=True)
 def full_tables(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """Fill the tables once for all tests here, and empty them."""
-    with django_db_blocker.unblock(), connection.cursor() as cursor:
-        for statement in FILL:
+    """Fill the tables once for all tests here, or leave them as they are, and empty them."""
+    with django_db_blocker.unblock(), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT indexname, indexdef FROM pg_indexes WHERE indexname ~ '^event_by_'")
+        names, definitions = zip(*cursor.fetchall(), strict=True)
+        cursor.execute(f"DROP INDEX {', '.join(names)}")
+        for statement in (*FILL, *definitions, *ANALYZE):
             cursor.execute(statement)
-        yield
+    yield
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         cursor.execute(f"TRUNCATE {', '.join(sorted(LARGE))}, watchtime_movie CASCADE")
 
