@@ -40,7 +40,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def runs_on_postgresql(item: pytest.Item) -> bool:
-    return uses_database(item) and not item.get_closest_marker("sqlite")
+    left_out = item.get_closest_marker("sqlite") or item.get_closest_marker("any_database")
+    return uses_database(item) and not left_out
 
 
 def runs_on_sqlite(item: pytest.Item) -> bool:

@@ -14,6 +14,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 class TestCredentials:
+    @pytest.mark.any_database
     @pytest.mark.parametrize("way", dict(wrong()))
     def test_wrong_tokens(self, client: Client, settings: Settings, way: str) -> None:
         headers = {"Authorization": f"Bearer {dict(wrong())[way]}"}

@@ -105,6 +105,7 @@ class TestReads:
         known = marks() | {"alien", "heat", "anna", "60", "70", "80"}
         assert [way for way, text in told.items() if any(mark in text for mark in known)] == []
 
+    @pytest.mark.any_database
     def test_accounts(self, client: Client, account: Login) -> None:
         account("none", is_staff=True)
         account("old", "read_totals")
@@ -131,10 +132,12 @@ class TestReads:
         documents = [document(graph, name, given, "mutation") for name in graph.mutation_type.fields]
         return json.dumps([ask(client, each, basic(who))["data"] for each in documents])
 
+    @pytest.mark.any_database
     def test_a_session(self, client: Client, account: Login) -> None:
         client.force_login(account("old", "read_totals"), "django.contrib.auth.backends.ModelBackend")
         assert answers(client, {"Origin": "http://testserver"}) == answers(client, bearer("totals:read"))
 
+    @pytest.mark.any_database
     def test_open_to_anonymous_callers(self, client: Client, settings: Settings) -> None:
         settings.ALLOW_ANONYMOUS = True
         assert answers(client, {}) == answers(client, bearer("totals:read"))

@@ -134,6 +134,7 @@ class TestPublish:
 
 @pytest.mark.usefixtures("watched")
 class TestRefused:
+    @pytest.mark.any_database
     @pytest.mark.parametrize("way", dict(wrong()))
     def test_wrong_tokens(self, client: Client, settings: Settings, way: str, published: list[str]) -> None:
         """Neither taken for a caller nor, where anonymous ones may do it all, for an anonymous one."""

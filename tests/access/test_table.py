@@ -171,6 +171,7 @@ def callers(account: Login) -> Mapping[str, dict[str, str] | None]:
     return dict(zip(COLUMNS, known, strict=True))
 
 
+@pytest.mark.any_database
 def test_the_table(
     callers: Mapping[str, dict[str, str] | None], settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,7 +21,7 @@ LIMIT = 50
 Open = Callable[[], Broker]
 
 
-@pytest.fixture(params=["database", "rabbitmq"])
+@pytest.fixture(params=["database", pytest.param("rabbitmq", marks=pytest.mark.any_database)])
 def opened(request: pytest.FixtureRequest) -> Iterator[Open]:
     """Give what opens the broker; every call opens another one on the same queue."""
     queue = "bounds.events" if request.param == "database" else request.getfixturevalue("rabbitmq_queue")

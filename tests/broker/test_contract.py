@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 LEASE = 0.3  # seconds
 
 
-@pytest.fixture(params=["database", "rabbitmq"])
+@pytest.fixture(params=["database", pytest.param("rabbitmq", marks=pytest.mark.any_database)])
 def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
     if request.param == "database":
         opened: Broker = DatabaseBroker("contract.events", lease=LEASE)

@@ -28,7 +28,9 @@ def far_away() -> Iterator[str]:
         yield url._replace(netloc=f"{url.username}:{url.password}@127.0.0.1:{proxy.port}").geturl()
 
 
-@pytest.fixture(params=["database", "rabbitmq", "far_away"])
+@pytest.fixture(
+    params=["database", *(pytest.param(name, marks=pytest.mark.any_database) for name in ("rabbitmq", "far_away"))]
+)
 def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
     if request.param == "database":
         opened: Broker = DatabaseBroker("stop.events", lease=60)

@@ -42,6 +42,7 @@ WRONG = [
 ]
 
 
+@pytest.mark.any_database
 @pytest.mark.django_db
 @pytest.mark.parametrize(("command", "option", "value"), WRONG)
 def test_a_wrong_number_is_refused_by_its_name(command: str, option: str, value: str) -> None:

@@ -210,6 +210,7 @@ def test_wrong_options_are_clear_errors(tmp_path: Path, arguments: Sequence[str]
         run("betamax", tmp_path / "a")
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("name", FORMATS)
 @pytest.mark.parametrize("content", [None, "directory", gzip.compress(os.urandom(5000))[:-500]])
 def test_files_that_cannot_be_read_are_one_clear_error(tmp_path: Path, name: str, content: Any) -> None:

@@ -262,6 +262,7 @@ def test_ctrl_c_waits_for_the_broker_and_counts_exactly(tmp_path: Path, monkeypa
     assert signal.getsignal(signal.SIGINT) is before
 
 
+@pytest.mark.any_database
 def test_ctrl_c_while_the_pipe_is_silent(tmp_path: Path) -> None:
     env = environment(DATABASE_URL=f"sqlite:///{tmp_path / 'db.sqlite3'}")
     migrate(env)
