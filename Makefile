@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 LINT_ENV := SECRET_KEY=lint-only-0123456789-abcdefghijklmnopqrstuvwxyz-0123456789 DEBUG=false HTTPS=true
 
 # More than the cores: tests of real processes wait more than they compute. A module's tests stay in one process.
-PYTEST := $(BIN)/pytest -n 3 --dist loadscope --no-loadscope-reorder
+PYTEST := $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 # The packages of the clients' tests.
 CLIENTS := tests/clients/node_modules/.package-lock.json

@@ -21,6 +21,14 @@ LONG = {"bench/test_soak.py", "deploy/test_package.py", "deploy/test_upgrade.py"
 SLOW = [TESTS / name for name in ("browser", "clients", "end_to_end", "faults", "fuzz")]
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Where only slow tests are asked for, leave out the modules without: every process would import them all."""
+    if collection_path.suffix != ".py" or "slow" not in config.option.markexpr.split(" and "):
+        return None
+    is_slow = any(folder in collection_path.parents for folder in SLOW) or "mark.slow" in collection_path.read_text()
+    return None if is_slow else True
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark the slow tests, and begin with the longest. On PostgreSQL, leave out those without a database."""
     items.sort(key=lambda item: item.path.relative_to(TESTS).as_posix() not in LONGEST)
@@ -89,6 +97,6 @@ def rabbitmq_queue() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def live_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Give the address of a service that all of these tests share."""
-    with serving(tmp_path_factory.mktemp("live")) as address:
+    """Give the address of a service that all of these tests share. It has two web workers."""
+    with serving(tmp_path_factory.mktemp("live"), WEB_WORKERS="2") as address:
         yield address

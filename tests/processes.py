@@ -1,20 +1,19 @@
 """The service's commands as real processes, each with an environment of its own."""
 
-import atexit
 import os
 import re
 import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from typing import IO
 
+from tests import services
+from tests.once import DIRECTORY, at_end, once
 from tests.services import ROOT
 
 Environment = dict[str, str]
@@ -29,6 +28,7 @@ def environment(**settings: str) -> Environment:
         **base,
         **EXAMPLE,
         "ALLOW_ANONYMOUS": "true",
+        "WEB_WORKERS": "1",  # each imports everything once more
         "SECRET_KEY": "only-for-tests-" + "0123456789" * 5,
         **settings,
     }
@@ -45,18 +45,39 @@ def manage(
     return done
 
 
+def manage_all(env: Environment, *commands: Sequence[str]) -> "subprocess.CompletedProcess[str]":
+    """Run commands to their ends one after the other, in one process."""
+    calls = [f"call_command(*{list(command)})" for command in commands]
+    return manage(
+        env, "shell", "--no-imports", "-c", "\n".join(["from django.core.management import call_command", *calls])
+    )
+
+
 def migrate(env: Environment) -> None:
     """Make the tables of a process's SQLite database: a copy of those that were made for the first who asked."""
-    shutil.copy(_migrated(), env["DATABASE_URL"].removeprefix("sqlite:///"))
+    shutil.copy(once("sqlite", _migrated_file), env["DATABASE_URL"].removeprefix("sqlite:///"))
 
 
-@cache
-def _migrated() -> Path:
-    directory = Path(tempfile.mkdtemp(prefix="watchtime-migrated-"))
-    atexit.register(shutil.rmtree, directory)
-    file = directory / "db.sqlite3"
+def _migrated_file() -> str:
+    file = DIRECTORY / "migrated.sqlite3"
     manage(environment(DATABASE_URL=f"sqlite:///{file}"), "migrate")
-    return file
+    return str(file)
+
+
+@contextmanager
+def migrated_database() -> Iterator[str]:
+    """Make a PostgreSQL database with the service's tables, in the same way; give its URL."""
+    with services.own_database(template=once("postgresql", _migrated_template)) as url:
+        yield url
+
+
+def _migrated_template() -> str:
+    name = services.new_database()
+    manage(environment(DATABASE_URL=services.database_url(name)), "migrate")
+    return name
+
+
+at_end("postgresql", services.drop_database)
 
 
 @contextmanager
@@ -96,15 +117,31 @@ def _measured() -> Environment:
 
 
 @contextmanager
-def serving(directory: Path, stderr: IO[str] | None = None) -> Iterator[str]:
-    """Run web server and consumer in processes of their own, as in production; give their address."""
-    port = free_port()
-    env = environment(DATABASE_URL=f"sqlite:///{directory / 'db.sqlite3'}", PORT=str(port))
+def serving(directory: Path, stderr: IO[str] | None = None, **settings: str) -> Iterator[str]:
+    """Run web server and consumer on a database in the directory; give their address."""
+    database = f"sqlite:///{directory / 'db.sqlite3'}"
+    env = environment(DATABASE_URL=database, PORT=str(free_port()), **settings)
     migrate(env)
-    manage(env, "collectstatic", "--no-input")
-    with running(env, "up", stderr=stderr):
-        wait_for(lambda: answers(port), 60, "the web server")
-        yield f"http://127.0.0.1:{port}"
+    with web_and_consumer(env, stderr):
+        yield address_of(env)
+
+
+@contextmanager
+def web_and_consumer(env: Environment, stderr: IO[str] | None = None) -> Iterator[None]:
+    """Run both in processes of their own, as in production. The consumer may begin to consume a moment later."""
+    collect_static()
+    with running(env, "serve", stderr=stderr), running(env, "consume", stderr=stderr):
+        wait_for(lambda: answers(int(env["PORT"])), 60, "the web server listens")
+        yield
+
+
+def address_of(env: Environment) -> str:
+    return f"http://127.0.0.1:{env['PORT']}"
+
+
+def collect_static() -> None:
+    """Copy the pages' files to where every web server of the checkout looks for them."""
+    once("static", lambda: manage(environment(), "collectstatic", "--no-input").stdout)
 
 
 def wait_for(condition: Callable[[], object], seconds: float, what: str, every: float = 0.05) -> None:

@@ -52,16 +52,31 @@ def rabbitmq_answers() -> bool:
 
 
 @contextmanager
-def own_database() -> Iterator[str]:
-    """Make a PostgreSQL database for one test; give its URL; drop it."""
+def own_database(template: str = "template1") -> Iterator[str]:
+    """Make a PostgreSQL database for one test, a copy of another; give its URL; drop it."""
+    name = new_database(template)
+    try:
+        yield database_url(name)
+    finally:
+        drop_database(name)
+
+
+def new_database(template: str = "template1") -> str:
+    """Make a PostgreSQL database, a copy of another; return its name."""
     require(postgresql_answers(), f"PostgreSQL at {POSTGRESQL_URL}")
     name = f"test_{uuid4().hex[:12]}"
     with psycopg.connect(POSTGRESQL_URL, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-        try:
-            yield urlsplit(POSTGRESQL_URL)._replace(path=f"/{name}").geturl()
-        finally:
-            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+    return name
+
+
+def database_url(name: str) -> str:
+    return urlsplit(POSTGRESQL_URL)._replace(path=f"/{name}").geturl()
+
+
+def drop_database(name: str) -> None:
+    with psycopg.connect(POSTGRESQL_URL, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @contextmanager

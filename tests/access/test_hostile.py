@@ -18,7 +18,7 @@ from tests.access.conftest import PASSWORD, basic, bearer
 from tests.access.graph import OWN, PUBLISH, VICTIM, an_event
 from tests.access.test_table import has_something
 from tests.access.tokens import sign, wrong
-from tests.processes import Environment, environment, free_port, manage, running, wait_for
+from tests.processes import Environment, environment, free_port, manage, migrated_database, wait_for, web_and_consumer
 
 pytestmark = pytest.mark.slow
 JSON, FORM = "application/json", "application/x-www-form-urlencoded"
@@ -73,7 +73,7 @@ class Attacked(NamedTuple):
 @pytest.fixture
 def attacked(rabbitmq_queue: str, tmp_path: Path) -> Iterator[Attacked]:
     log, port = tmp_path / "log", free_port()
-    with services.own_database() as url, log.open("w") as stderr:
+    with migrated_database() as url, log.open("w") as stderr:
         env: Environment = environment(
             DATABASE_URL=url,
             BROKER_URL=services.RABBITMQ_URL,
@@ -83,23 +83,14 @@ def attacked(rabbitmq_queue: str, tmp_path: Path) -> Iterator[Attacked]:
             JWT_SECRET=settings.JWT_SECRET,
             LOG_REQUESTS="true",
         )
-        manage(env, "migrate")
         manage(env, "shell", "-c", ACCOUNTS)
         server = Attacked(port, url, log)
-        with running(env, "up", stderr=stderr):
-            wait_for(lambda: _is_ready(server), 60, "the web server")
+        with web_and_consumer(env, stderr):
             for event in (an_event(OWN), an_event(VICTIM)):
                 request = Request("", "POST", "/", _json(bearer("events:publish")), json.dumps(event).encode())
                 assert server.ask(request).status == 200
             wait_for(lambda: server.total() == 120, 60, "both events are counted")
             yield server
-
-
-def _is_ready(server: Attacked) -> bool:
-    try:
-        return server.ask(Request("", "GET", "/livez", {})).status == 200
-    except OSError:
-        return False
 
 
 def _json(headers: dict[str, str]) -> dict[str, str]:

@@ -51,12 +51,14 @@ class Visit:
 
 
 @pytest.fixture
-def visit(browser: Browser, tmp_path: Path) -> Iterator[Visit]:
+def visit(browser: Browser, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Visit]:
     """Open a page as a browser that was never here; it must have nothing to complain of at the end."""
+    failed = request.session.testsfailed
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     context.set_default_timeout(10_000)
     visit = Visit(context.new_page())
     yield visit
-    visit.page.screenshot(path=tmp_path / "page.png")
+    if request.session.testsfailed > failed:
+        visit.page.screenshot(path=tmp_path / "page.png")
     context.close()
     assert visit.complaints == []

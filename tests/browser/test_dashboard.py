@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 from uuid import uuid4
@@ -12,7 +11,16 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests import services
 from tests.browser.conftest import Visit
-from tests.processes import Environment, answers, environment, free_port, manage, migrate, running, wait_for
+from tests.processes import (
+    Environment,
+    address_of,
+    environment,
+    free_port,
+    manage,
+    migrate,
+    wait_for,
+    web_and_consumer,
+)
 
 AXE = services.ROOT / "tests" / "clients" / "node_modules" / "axe-core" / "axe.min.js"
 CHARTS = services.ROOT / "schema" / "static" / "dashboard" / "vendor" / "uplot"
@@ -35,13 +43,11 @@ def publish(service: str, **event: Any) -> None:
 def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Environment]]:
     """Start a service of these tests' own, where nothing was watched; give its address and environment."""
     services.require(CHARTS.exists(), "what `npm ci --prefix frontend` installs")
-    port = free_port()
-    env = environment(DATABASE_URL=f"sqlite:///{tmp_path_factory.mktemp('empty') / 'db.sqlite3'}", PORT=str(port))
+    database = f"sqlite:///{tmp_path_factory.mktemp('empty') / 'db.sqlite3'}"
+    env = environment(DATABASE_URL=database, PORT=str(free_port()))
     migrate(env)
-    manage(env, "collectstatic", "--no-input", "--verbosity", "0")
-    with running(env, "up"):
-        wait_for(lambda: answers(port), 30, "the service")
-        yield f"http://127.0.0.1:{port}", env
+    with web_and_consumer(env):
+        yield address_of(env), env
 
 
 @pytest.fixture(scope="module")
@@ -212,9 +218,7 @@ class TestSearch:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("address", ["/", "/#/movie/alien", "/#/viewer/anna@demo", "/#/movie/no-such"])
-def test_fits_every_screen_and_everybody(
-    browser: Browser, evening: str, tmp_path: Path, address: str, scheme: Any
-) -> None:
+def test_fits_every_screen_and_everybody(browser: Browser, evening: str, address: str, scheme: Any) -> None:
     """No width makes the page scroll sideways, and axe-core finds nothing serious."""
     context = browser.new_context(viewport={"width": WIDTHS[0], "height": 800}, color_scheme=scheme)
     visit = Visit(context.new_page())
@@ -225,7 +229,6 @@ def test_fits_every_screen_and_everybody(
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 800})
         assert page.evaluate("document.documentElement.scrollWidth") <= width
-        page.screenshot(path=tmp_path / f"{width}.png", full_page=True)
     for summary in page.get_by_text("Show as a table").all():
         summary.click()
     assert violations(page) == []

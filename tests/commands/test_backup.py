@@ -9,8 +9,8 @@ import pytest
 
 from tests import services
 from tests.factories import event
-from tests.processes import Environment, environment, manage, running, wait_for
-from watchtime.events import WatchEvent
+from tests.processes import environment, manage, migrated_database, running, wait_for
+from tests.queues import publish
 
 pytestmark = pytest.mark.slow
 
@@ -21,26 +21,20 @@ def counted(url: str) -> int:
     return int(row[0]) if row else 0
 
 
-def publish(env: Environment, events: list[WatchEvent], file: Path) -> None:
-    file.write_bytes(b"\n".join(one.encode() for one in events))
-    manage(env, "publish_events", str(file))
-
-
 def test_restored_to_an_earlier_time(rabbitmq_queue: str, tmp_path: Path) -> None:
     for program in ("pg_dump", "pg_restore"):
         services.require_program(program)
     before, after, waiting = ([event(user=f"u{n % 3}", at=n + 1) for n in range(40)] for _ in range(3))
-    with services.own_database() as url:
+    with migrated_database() as url:
         env = environment(DATABASE_URL=url, BROKER_URL=services.RABBITMQ_URL, BROKER_QUEUE=rabbitmq_queue)
-        manage(env, "migrate")
         with running(env, "consume"):
-            publish(env, before, tmp_path / "before")
+            publish(rabbitmq_queue, before)
             wait_for(lambda: counted(url) == 40, 30, "the first events are counted")
             dump = tmp_path / "dump"
             subprocess.run(["pg_dump", "--format=custom", f"--file={dump}", url], check=True)
-            publish(env, after, tmp_path / "after")
+            publish(rabbitmq_queue, after)
             wait_for(lambda: counted(url) == 80, 30, "those after the backup are counted")
-        publish(env, waiting, tmp_path / "waiting")  # no consumer runs
+        publish(rabbitmq_queue, waiting)  # no consumer runs
         name = urlsplit(url).path[1:]
         with psycopg.connect(services.POSTGRESQL_URL, autocommit=True) as connection:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
@@ -50,8 +44,7 @@ def test_restored_to_an_earlier_time(rabbitmq_queue: str, tmp_path: Path) -> Non
         assert counted(url) == 40
         with running(env, "consume"):
             wait_for(lambda: counted(url) == 80, 30, "what waited is counted")
-            for events in (before, after, waiting):  # the clients kept theirs, and send all of them again
-                publish(env, events, tmp_path / "again")
+            publish(rabbitmq_queue, [*before, *after, *waiting])  # the clients kept theirs, and send all of them again
             wait_for(lambda: counted(url) == 120, 30, "what was lost with the database is counted again")
         manage(env, "verify_totals")
         with psycopg.connect(url) as connection:

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests import services
-from tests.processes import Environment, environment, free_port, manage, migrate, running, wait_for
+from tests.processes import Environment, environment, free_port, manage, migrate, migrated_database, running, wait_for
 
 REQUESTS = 12
 pytestmark = pytest.mark.slow
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def monitored(rabbitmq_queue: str) -> Iterator[Environment]:
-    with services.own_database() as database:
+    with migrated_database() as database:
         env = environment(
             DATABASE_URL=database,
             BROKER_URL=services.RABBITMQ_URL,
@@ -29,12 +29,11 @@ def monitored(rabbitmq_queue: str) -> Iterator[Environment]:
             WEB_WORKERS="2",
             LOG_FORMAT="json",
         )
-        manage(env, "migrate")
         yield env
 
 
 def get(env: Environment, port: str, path: str) -> httpx.Response:
-    return httpx.get(f"http://127.0.0.1:{env[port]}{path}", timeout=5)
+    return httpx.get(f"http://127.0.0.1:{env[port]}{path}", timeout=5, verify=False)
 
 
 def is_ready(env: Environment, port: str) -> bool:

@@ -17,7 +17,17 @@ import psycopg
 import pytest
 
 from tests.faults.nodes import PostgresCluster, find_program
-from tests.processes import Environment, answers, environment, free_port, manage, running, wait_for
+from tests.processes import (
+    Environment,
+    address_of,
+    answers,
+    environment,
+    free_port,
+    manage,
+    manage_all,
+    wait_for,
+    web_and_consumer,
+)
 
 pytestmark = pytest.mark.slow
 EVENTS = 60
@@ -36,16 +46,12 @@ def cluster() -> Iterator[PostgresCluster]:
 @contextmanager
 def service(**settings: str) -> Iterator[httpx.Client]:
     """Run web server and consumer, with the queue in the database; give a client of them."""
-    env = environment(PORT=str(free_port()), WEB_WORKERS="1", ALLOW_ANONYMOUS="true", **settings)
+    env = environment(PORT=str(free_port()), **settings)
     manage(env, "migrate")
-    with running(env, "serve"), running(env, "consume"):
-        wait_for(lambda: answers(int(env["PORT"])), 30, "the web server listens")
-        with httpx.Client(base_url=f"http://127.0.0.1:{env['PORT']}", timeout=20) as client:
-            yield client
-    manage(env, "verify_totals")
-    manage(env, "rebuild_totals")
-    manage(env, "prune_events", "--before", "2100-01-01")
-    manage(env, "verify_totals")
+    with web_and_consumer(env), httpx.Client(base_url=address_of(env), timeout=20) as client:
+        yield client
+    prune = ["prune_events", "--before", "2100-01-01"]
+    manage_all(env, ["verify_totals"], ["rebuild_totals"], prune, ["verify_totals"])
 
 
 def publish(client: httpx.Client) -> None:

@@ -15,7 +15,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from project import __version__
 from tests import services
-from tests.processes import Environment, answers, environment, free_port, manage, running, wait_for
+from tests.processes import Environment, environment, free_port, migrated_database, wait_for, web_and_consumer
 
 pytestmark = pytest.mark.slow
 PARENT = "00-11111111111111111111111111111111-2222222222222222-01"
@@ -60,7 +60,7 @@ def collector() -> Iterator[Collector]:
 
 @contextmanager
 def traced(collector: Collector, broker: str, queue: str) -> Iterator[Environment]:
-    with services.own_database() as database:
+    with migrated_database() as database:
         env = environment(
             DATABASE_URL=database,
             BROKER_URL=broker,
@@ -70,9 +70,7 @@ def traced(collector: Collector, broker: str, queue: str) -> Iterator[Environmen
             OTEL_EXPORTER_OTLP_ENDPOINT=collector.url,
             OTEL_BSP_SCHEDULE_DELAY="100",
         )
-        manage(env, "migrate")
-        with running(env, "serve"), running(env, "consume"):
-            wait_for(lambda: answers(int(env["PORT"])), 60, "the web server listens")
+        with web_and_consumer(env):
             yield env
 
 

@@ -116,6 +116,7 @@ def test_it_comes_up_counts_and_stops(image: Path, tmp_path: Path) -> None:
             "BROKER_URL": services.RABBITMQ_URL,
             "BROKER_QUEUE": stack.enter_context(services.own_queue()),
             "HOST": "127.0.0.1",
+            "WEB_WORKERS": "1",
         }
         env = environment("web", **servers, PORT=str(web_port))
         migrate = SERVICES["migrate"]["command"]
@@ -146,7 +147,7 @@ def test_it_comes_up_counts_and_stops(image: Path, tmp_path: Path) -> None:
         stack.callback(proxy.wait)
         stack.callback(proxy.kill)
         for name in ("web", "consumer"):
-            wait_for(lambda name=name: is_healthy(name, image, ports), 40, f"{name} is healthy")
+            wait_for(lambda name=name: is_healthy(name, image, ports), 40, f"{name} is healthy", every=0.5)
         certificate = data / "caddy" / "pki" / "authorities" / "local" / "root.crt"
         wait_for(lambda: certificate.exists() and answers(https_port), 20, "the proxy listens")
         issue = [*SERVICES["web"]["command"][:-1], "issue_token", "--subject", "walk"]

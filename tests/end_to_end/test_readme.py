@@ -64,10 +64,9 @@ def follow(command: str, answer: str | None, copy: Path, env: Environment) -> No
 @pytest.mark.timeout(600)
 def test_every_command_works_as_written(copy: Path) -> None:
     port = str(free_port())
-    env = {name: value for name, value in os.environ.items() if name not in SETTINGS and not name.startswith("MAKE")}
-    env = {**env, "PORT": port}
-    env.pop("DJANGO_SETTINGS_MODULE", None)
-    env.pop("VIRTUAL_ENV", None)
+    foreign = ("MAKE", "PYTHON", "DJANGO_SETTINGS_MODULE", "VIRTUAL_ENV")
+    env = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    env = {name: value for name, value in env.items() if name not in SETTINGS} | {"PORT": port, "WEB_WORKERS": "1"}
     seen = set()
     with ExitStack() as stack:
         database, queue = stack.enter_context(services.own_database()), stack.enter_context(services.own_queue())

@@ -92,7 +92,7 @@ def test_a_forgotten_connection_is_given_up(database: DatabaseWrapper, proxy: Pr
     assert ask(database, "SELECT 3") == 3
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def cluster() -> Iterator[PostgresCluster]:
     made = PostgresCluster()
     try:
