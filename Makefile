@@ -33,7 +33,7 @@ check: test $(CLIENTS)
 	$(BIN)/pytest -m faults
 	TEST_DATABASE=postgresql $(PYTEST) -m "not long"
 
-# Beside `check`, before a release: the package, the upgrade from the version before, a soak.
+# Beside `check`, before a release: the package, the upgrade from the version before, a soak, the long forms of others.
 long: $(VENV)/.dev frontend/.assets
 	$(PYTEST) -m long
 

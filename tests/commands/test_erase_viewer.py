@@ -63,5 +63,5 @@ def test_erasing_again_and_again_while_events_come(rabbitmq_queue: str) -> None:
             publish(rabbitmq_queue, mixed[start : start + 1_500])
             manage(env, "erase_viewer", "ada", check=False)  # an error, where no event of theirs has come yet
         wait_for(lambda: watched(url).get("bert") == sum(each.at for each in others), 60, "all of bert is counted")
-        assert depths(rabbitmq_queue) == (0, 0)
+        wait_for(lambda: depths(rabbitmq_queue) == (0, 0), 60, "all of ada is handled")
         manage(env, "verify_totals")

@@ -45,13 +45,11 @@ class Input(NamedTuple):
     part: Part
 
 
-PARTS = [
-    pytest.param(Part("0123", 9_214, 1_990), id="some"),
-    pytest.param(Part("0123456789abcdef", 57_358, 10_477), id="all", marks=pytest.mark.long),
-]
+SOME = pytest.param(Part("0123", 9_214, 1_990), id="some")
+ALL = Part("0123456789abcdef", 57_358, 10_477)
 
 
-@pytest.fixture(scope="module", params=PARTS)
+@pytest.fixture(scope="module")
 def given(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Input:
     for file in (FILE, STATEMENTS):
         services.require(file.exists(), f"the real input {file.name}")
@@ -105,6 +103,7 @@ def consume_all(env: Environment) -> None:
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.parametrize("given", [SOME, pytest.param(ALL, id="all", marks=pytest.mark.long)], indirect=True)
 def test_totals_are_what_the_file_says_whatever_happens(given: Input, service: Environment) -> None:
     url, (_, lines, events) = service["DATABASE_URL"], given.part
     assert f"Published {lines} events." in manage(service, "publish_events", str(given.events)).stdout
@@ -129,6 +128,7 @@ def test_totals_are_what_the_file_says_whatever_happens(given: Input, service: E
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.parametrize("given", [pytest.param(ALL, id="all")], indirect=True)
 def test_statements_give_the_same_events_as_the_file_made_of_them(given: Input, service: Environment) -> None:
     url, events = service["DATABASE_URL"], given.part.events
     assert f"{events} published" in manage(service, "import_history", "xapi", str(given.statements)).stdout
