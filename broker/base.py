@@ -17,7 +17,6 @@ logger = logging.getLogger(__name__)
 
 REPLAY_BATCH = 500
 REPLAY_TIMEOUT = 2.0  # seconds
-ONE_READER = "another command reads the dead letters, or was killed a moment ago; try again later"
 
 
 class Broker(ABC):

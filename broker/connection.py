@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from broker.confirms import Confirms, Publication, settle
 from broker.delivery import Delivery
-from broker.errors import BrokerError, BrokerUnavailable, NothingStored, nothing_stored
+from broker.errors import ONE_READER, BrokerError, BrokerUnavailable, NothingStored, nothing_stored
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +24,7 @@ SILENT_HEARTBEATS = 2  # without a byte from RabbitMQ, which sends two in each; 
 CONNECT_TIMEOUT = 5.0  # seconds
 CLOSE_TIMEOUT = 2.0
 WATCH_INTERVAL = 0.5
+MAX_WAIT_FOR_READER, LOOK_INTERVAL = 1.0, 0.05
 REFUSAL_TIMEOUT = 1.0  # a channel opened while the queue has no leader refuses everything, also when it has one again
 MAX_UNCONFIRMED = 50_000  # messages in memory that wait for their confirm
 REFUSAL = "refused a message: the queue is full, or has no leader now"
@@ -135,9 +136,16 @@ class Connection:
         """Return how many messages wait in a queue and are not handed out."""
         return int(self._declared(queue).message_count)
 
-    def readers(self, queue: str) -> int:
-        """Return how many consumers a queue has, on any connection."""
-        return int(self._declared(queue).consumer_count)
+    def require_no_reader(self, queue: str) -> None:
+        """Raise BrokerUnavailable when a queue has a consumer: no depth and no purge has the messages that it holds.
+
+        A reader that has just closed its connection is waited for: RabbitMQ takes its messages back a little later.
+        """
+        deadline = time.monotonic() + MAX_WAIT_FOR_READER
+        while self._declared(queue).consumer_count:
+            if time.monotonic() > deadline:
+                raise BrokerUnavailable(ONE_READER)
+            time.sleep(LOOK_INTERVAL)
 
     def _declared(self, queue: str) -> Any:
         return self.request(lambda channel, done: channel.queue_declare(queue, passive=True, callback=done)).method

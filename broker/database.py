@@ -21,9 +21,9 @@ from django.db.models import F
 from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
-from broker.base import ONE_READER, Broker
+from broker.base import Broker
 from broker.delivery import MESSAGE_BYTES, DeadLetter, Delivery, Depths, Rejection, Subscription
-from broker.errors import BrokerError, BrokerUnavailable, NothingStored, describe
+from broker.errors import ONE_READER, BrokerError, BrokerUnavailable, NothingStored, describe
 from broker.group_commit import GroupCommit
 from broker.headers import current_headers
 from broker.length import Length

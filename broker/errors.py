@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+ONE_READER = "another command reads the dead letters, or was killed a moment ago; try again later"
+
 
 class BrokerError(Exception):
     """Something went wrong between us and the broker.

@@ -25,7 +25,7 @@ from pika.exceptions import (
 )
 from pika.spec import PRECONDITION_FAILED, BasicProperties
 
-from broker.base import ONE_READER, Broker
+from broker.base import Broker
 from broker.connection import CONNECT_TIMEOUT, SENT_AT, Connection
 from broker.consumer import pauses
 from broker.delivery import MAX_PREFETCH, MESSAGE_BYTES, DeadLetter, Delivery, Depths, Rejection, Subscription
@@ -40,7 +40,6 @@ logger = logging.getLogger(__name__)
 HEARTBEAT = 2
 QUIET = 0.02  # seconds without a delivery, after which the queue is asked whether more will come
 MAX_WAIT_FOR_QUIET = 2.0  # seconds
-MAX_WAIT_FOR_READER, LOOK_INTERVAL = 1.0, 0.05  # seconds
 REASON = "x-reason"
 MAX_HEADER = 200  # characters of a header that a dead letter keeps
 REFUSED = re.compile(r"\((403|530)\)")  # access refused, not allowed
@@ -107,7 +106,7 @@ class RabbitMQClient(Broker):
         try:
             connection.wait_until_ready(2 * CONNECT_TIMEOUT)
             if queue == self.dead_queue:
-                _require_no_reader(connection, queue)
+                connection.require_no_reader(queue)
             return _Consuming(connection, self, queue, prefetch)
         except BrokerError:
             connection.close()
@@ -153,7 +152,7 @@ class RabbitMQClient(Broker):
     def purge_dead_letters(self) -> int:
         with closing(self._open()) as connection:
             connection.wait_until_ready(2 * CONNECT_TIMEOUT)
-            _require_no_reader(connection, self.dead_queue)
+            connection.require_no_reader(self.dead_queue)
             purged = connection.request(lambda channel, done: channel.queue_purge(self.dead_queue, callback=done))
             return int(purged.method.message_count)
 
@@ -162,18 +161,6 @@ class RabbitMQClient(Broker):
             connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
-
-
-def _require_no_reader(connection: Connection, queue: str) -> None:
-    """Raise BrokerUnavailable when somebody consumes a queue: what is handed out there is in no count and no purge.
-
-    A reader that has just closed its connection is waited for: RabbitMQ takes its messages back a little later.
-    """
-    deadline = time.monotonic() + MAX_WAIT_FOR_READER
-    while connection.readers(queue):
-        if time.monotonic() > deadline:
-            raise BrokerUnavailable(ONE_READER)
-        time.sleep(LOOK_INTERVAL)
 
 
 class _Consuming(Subscription):

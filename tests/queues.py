@@ -6,7 +6,7 @@ from contextlib import closing
 
 import httpx
 
-from broker import open_broker
+from broker import Broker, open_broker
 from tests import services
 from watchtime.events import WatchEvent
 
@@ -18,6 +18,15 @@ def publish(queue: str, events: Sequence[WatchEvent]) -> None:
     with closing(open_broker(services.RABBITMQ_URL, queue)) as broker:
         for start in range(0, len(events), AT_ONCE):
             broker.publish([event.encode() for event in events[start : start + AT_ONCE]])
+
+
+def put_dead_letters(broker: Broker, count: int) -> None:
+    """Have a message refused so many times."""
+    broker.publish([b"1"])
+    with closing(broker.subscribe(broker.queue, 1)) as subscription:
+        (held,) = subscription.receive(1, 5)
+        subscription.dead_letter([held.rejected("bad") for _ in range(count)])
+        subscription.acknowledge([held])
 
 
 def depths(queue: str) -> tuple[int, int]:

@@ -20,6 +20,7 @@ from broker.database import DatabaseBroker
 from broker.group_commit import GroupCommit
 from broker.models import Message
 from tests.processes import let_pass
+from tests.queues import put_dead_letters
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -112,11 +113,7 @@ def test_who_leads_after_waiting_has_only_the_rest_of_its_time() -> None:
 
 def test_dead_letters_that_somebody_holds_are_no_end_of_them() -> None:
     broker = DatabaseBroker("held.events", lease=60)
-    broker.publish([b"1"])
-    with closing(broker.subscribe(broker.queue, 1)) as subscription:
-        (held,) = subscription.receive(1, 0)
-        subscription.dead_letter([held.rejected("bad") for _ in range(3)])
-        subscription.acknowledge([held])
+    put_dead_letters(broker, 3)
     with closing(broker.subscribe(broker.dead_queue, 2)) as other:
         other.receive(2, 0)
         assert len(broker.list_dead_letters(9)) == 3

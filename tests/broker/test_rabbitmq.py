@@ -19,6 +19,7 @@ from broker.topology import DELIVERY_LIMIT
 from tests import services
 from tests.faults.proxy import Proxy
 from tests.processes import let_pass
+from tests.queues import put_dead_letters
 
 
 def client(queue: str, url: str = services.RABBITMQ_URL, max_length: int = 1000) -> RabbitMQClient:
@@ -229,11 +230,7 @@ def test_dead_letters_that_are_slow_to_arrive_are_no_end_of_them(
     broker: RabbitMQClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They are handed out, and so in no count, but not here yet: a large message, or a busy thread."""
-    broker.publish([b"1"])
-    with closing(broker.subscribe(broker.queue, 1)) as subscription:
-        (held,) = subscription.receive(1, 5)
-        subscription.dead_letter([held.rejected("bad") for _ in range(3)])
-        subscription.acknowledge([held])
+    put_dead_letters(broker, 3)
     received = Connection._on_message
 
     def slowly(self: Connection, *message: Any) -> None:
@@ -248,11 +245,7 @@ def test_dead_letters_that_are_slow_to_arrive_are_no_end_of_them(
 
 
 def test_dead_letters_that_somebody_holds_are_no_end_of_them(broker: RabbitMQClient) -> None:
-    broker.publish([b"1"])
-    with closing(broker.subscribe(broker.queue, 1)) as subscription:
-        (held,) = subscription.receive(1, 5)
-        subscription.dead_letter([held.rejected("bad") for _ in range(3)])
-        subscription.acknowledge([held])
+    put_dead_letters(broker, 3)
     with closing(broker.subscribe(broker.dead_queue, 2)) as other:
         other.receive(1, 5)
         for action in (lambda: broker.list_dead_letters(9), broker.replay_dead_letters, broker.purge_dead_letters):
