@@ -11,7 +11,7 @@ from django.db import connection, connections
 from broker import Depths, default_broker
 from watchtime.migrated import how_to_migrate, unapplied_migrations
 
-DEADLINE = 1.5  # seconds that a check may take; a probe gives up after two
+DEADLINE = 1.0  # seconds that a check may take; a probe gives up after two
 FRESH = 1.0  # seconds for which a result is used again, so that many probes cost the database one query
 MAX_ERROR = 200  # characters
 
