@@ -92,13 +92,13 @@ def _fold(events: Sequence[WatchEvent], sent: Sequence[float | None]) -> Folded:
 def _plan_by_keys() -> None:
     """Have PostgreSQL find the rows of a batch by their keys, until the transaction ends.
 
-    Until a table is large it would rather read all of it and join by a hash.
+    While a table is small it would rather read all of it, or join by a hash. It keeps the plan of a prepared statement
+    until the table is analyzed again, and such a plan is slow on the table that grew meanwhile.
     """
     if connection.vendor == "postgresql":
+        off = ", ".join(f"set_config('enable_{way}', 'off', true)" for way in ("hashjoin", "mergejoin", "seqscan"))
         with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)"
-            )
+            cursor.execute(f"SELECT {off}")
 
 
 def _conflicts(entries: Sequence[Entry], new: Mapping[Key, Entry]) -> tuple[int, ...]:

@@ -2,8 +2,9 @@
 
 import logging
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -149,6 +150,24 @@ def test_the_number_of_statements_does_not_depend_on_the_batch() -> None:
     assert len(fresh) == 13 + SETTINGS, (
         "one more each to make viewers, movies, pairs and curves; none to update the latter two"
     )
+
+
+def test_postgresql_finds_the_rows_of_empty_tables_by_their_keys() -> None:
+    """It keeps a prepared statement's plan, and the tables grow."""
+    plans: list[str] = []
+
+    def explain(run: Callable[..., Any], sql: str, parameters: Any, many: bool, context: Any) -> Any:
+        if "watchtime_" in sql and connection.vendor == "postgresql":
+            cursor = context["cursor"].cursor
+            cursor.execute(f"EXPLAIN (COSTS OFF) {sql}", parameters)
+            plans.append("\n".join(row[0] for row in cursor.fetchall()))
+        return run(sql, parameters, many, context)
+
+    with connection.execute_wrapper(explain):
+        fold(MANY)
+        fold(MANY[:1])
+    assert bool(plans) is SETTINGS
+    assert [plan for plan in plans if "Seq Scan" in plan or "Hash Join" in plan] == []
 
 
 class Deadlock(Exception):
