@@ -1,6 +1,7 @@
 """The consumer's loop: deliveries in batches into `save`, acknowledged after it has returned."""
 
 import logging
+import math
 import random
 import threading
 import time
@@ -22,7 +23,10 @@ MAX_FAILURES_IN_A_ROW = 10
 
 @dataclass
 class Consumer:
-    """Takes batches of `batch_size` deliveries, or what came within `linger` seconds, into `save`.
+    """Takes batches of `batch_size` deliveries, or what is there `linger` seconds after the one before, into `save`.
+
+    So what comes to an idle consumer is saved at once, and what comes faster than that in batches: as with Nagle's
+    algorithm (RFC 896), nothing waits for company that need not come.
 
     `save` returns what can never be saved: it becomes dead letters. When it raises TryAgain the
     batch is kept and tried again. Anything else that it raises is taken for a fault of one
@@ -45,6 +49,7 @@ class Consumer:
     repeatable: Callable[[Delivery], bool] = lambda _delivery: True
     width: int = 1  # of the batches now
     failures_in_a_row: int = 0
+    began: float = -math.inf  # when the last batch was handed to `save`, on the clock
 
     def run(self) -> None:
         """Consume until `stop` is set and the batch in hand is done, connecting again whenever the broker was away.
@@ -84,11 +89,13 @@ class Consumer:
 
     def _receive(self, subscription: Subscription) -> list[Delivery]:
         batch = subscription.receive(self.width, RECEIVE_TIMEOUT)
-        deadline = self.clock() + self.linger
+        deadline = self.began + self.linger
         while batch and (room := self._room(batch)) > 0 and not self.stop.is_set():
             if (left := deadline - self.clock()) <= 0:
                 break
             batch += subscription.receive(room, left)
+        if batch:
+            self.began = self.clock()
         return batch
 
     def _room(self, batch: Sequence[Delivery]) -> int:

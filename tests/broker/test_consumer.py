@@ -296,10 +296,10 @@ def test_told_to_stop_it_does_not_wait_for_a_database_that_is_away() -> None:
     assert broker.dead == {}
 
 
-def test_a_batch_waits_for_more_until_its_linger_is_over() -> None:
-    """The clock is injected: the batch takes what comes at 0 and 0.4 seconds, not what comes after 1."""
+def test_a_batch_waits_for_more_until_the_linger_after_the_one_before_is_over() -> None:
+    """The clock is injected: a receive takes 0.4 seconds, the linger is 0.7."""
     now = [0.0]
-    arrivals = [[b"1"], [b"2"], [], [b"late"]]
+    arrivals = [[], [b"first"], [b"1"], [b"2"], [b"late"]]
     timeouts: list[float] = []
 
     class Slow(MemorySubscription):
@@ -308,7 +308,7 @@ def test_a_batch_waits_for_more_until_its_linger_is_over() -> None:
             now[0] += 0.4
             return [Delivery(body, 1) for body in arrivals.pop(0)]
 
-    broker = MemoryBroker([b"1", b"2", b"late"])
+    broker = MemoryBroker([b"first", b"1", b"2", b"late"])
     batches: list[list[bytes]] = []
 
     def save(deliveries: Sequence[Delivery]) -> list[Rejection]:
@@ -325,9 +325,11 @@ def test_a_batch_waits_for_more_until_its_linger_is_over() -> None:
         clock=lambda: now[0],
         width=10,
     )
-    consumer.run_once(Slow(broker))
-    assert batches == [[b"1", b"2"]]
-    assert timeouts[1:] == pytest.approx([0.7, 0.3])
+    subscription = Slow(broker)
+    for _ in range(3):
+        consumer.run_once(subscription)
+    assert batches == [[b"first"], [b"1", b"2"]], "what comes to an idle consumer is saved at once"
+    assert timeouts[3:] == pytest.approx([0.3])
 
 
 def test_pauses_grow_to_a_cap_and_are_jittered() -> None:
