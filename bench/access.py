@@ -28,7 +28,7 @@ QUIET = 8.0  # seconds
 FLOOD = 20.0
 PUBLISHERS = 4  # connections of a flood of events
 GUESSERS = 16  # connections of a flood of wrong passwords
-LIMITS = {"RATE_LIMIT_EVENTS": "120000", "RATE_LIMIT_COST": "60000000"}  # the defaults
+LIMITS = {"RATE_LIMIT_EVENTS": "60000", "RATE_LIMIT_COST": "60000000"}  # the defaults
 TOTAL = {"query": '{ userTotalWatchTime(username: "ada") { totalWatchTime } }'}
 PUBLISH = "mutation ($events: [EventInput!]!) { publishEvents(events: $events) { acceptedCount } }"
 

@@ -15,11 +15,14 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from django.conf import settings
+from django.urls import get_resolver
 
 from project.threads import Threads
+from project.turns import Turns
 from project.wsgi import application as django
+from schema.addresses import address_in
 from watchtime.monitoring import PATHS
-from watchtime.processes import stop_with
+from watchtime.processes import collect_garbage_less, stop_with
 
 Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -37,8 +40,10 @@ class Gateway:
 
     A body is read up to `body_limit` bytes and one: the application refuses what is longer. A body that is not
     here after `body_timeout` seconds is answered with 408, and what comes while `most_waiting` requests wait for a
-    thread is answered with 503. The paths of `probes` have threads of their own: they are to be answered also when
-    all others wait for a database that hangs.
+    thread is answered with 503. While several callers ask, each has at most a quarter of the threads. Who asked for
+    too much, or sent wrong credentials, is told so `refusal_pause` seconds later: a client that sends again at once
+    keeps no thread busy. The paths of `probes` have threads of their own: they are to be answered also when all
+    others wait for a database that hangs.
     """
 
     def __init__(
@@ -49,13 +54,16 @@ class Gateway:
         body_limit: int,
         body_timeout: float = 20.0,
         most_waiting: int = 1000,
+        refusal_pause: float = 0.2,
         probes: Collection[str] = (),
     ) -> None:
         self._application = application
         self._threads: Threads[Answer] = Threads(threads, "web")
+        self._turns = Turns(share=max(1, threads // 4))
         self._body_limit = body_limit
         self._body_timeout = body_timeout
         self._room = threads + most_waiting
+        self._refusal_pause = refusal_pause
         self._probes = probes
         self._probe_threads: Threads[Answer] = Threads(PROBE_THREADS, "probe")
 
@@ -69,6 +77,8 @@ class Gateway:
             if body is None:
                 return
             answer = await self._run(scope, body)
+            if _is_refusal(scope, answer):
+                await asyncio.sleep(self._refusal_pause)
         status, headers, content = answer
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": content})
@@ -87,28 +97,41 @@ class Gateway:
 
     async def _run(self, scope: Mapping[str, Any], body: bytes) -> Answer:
         if scope["path"] in self._probes:
-            return await self._probe_threads.run(partial(self._answer, scope, body))
+            return await self._probe_threads.run(partial(self._answer, wsgi_variables(scope, body)))
         if self._room <= 0:
             return _problem(503, "The service is overloaded. Try again", (b"retry-after", b"1"))
+        variables = wsgi_variables(scope, body)
         self._room -= 1
         try:
-            return await self._threads.run(partial(self._answer, scope, body))
+            async with self._turns.turn(caller_of(variables)):
+                return await self._threads.run(partial(self._answer, variables))
         finally:
             self._room += 1
 
-    def _answer(self, scope: Mapping[str, Any], body: bytes) -> Answer:
+    def _answer(self, variables: dict[str, Any]) -> Answer:
         started: list[tuple[str, Iterable[tuple[str, str]]]] = []
 
         def start_response(status: str, headers: Iterable[tuple[str, str]], _error: object = None) -> None:
             started.append((status, headers))
 
-        response = self._application(wsgi_variables(scope, body), start_response)
+        response = self._application(variables, start_response)
         try:
             content = b"".join(response)
         finally:
             response.close()
         status, headers = started[-1]
         return int(status[:3]), [(k.lower().encode("latin-1"), v.encode("latin-1")) for k, v in headers], content
+
+
+def caller_of(variables: Mapping[str, Any]) -> str:
+    """Return what stands for the caller before anything is checked: its credentials, or its address."""
+    return variables.get("HTTP_AUTHORIZATION") or address_in(variables)
+
+
+def _is_refusal(scope: Mapping[str, Any], answer: Answer) -> bool:
+    """Say whether an answer tells to wait, or refuses credentials. A client may ask without any to be told which."""
+    sent_credentials = any(name == b"authorization" for name, _ in scope["headers"])
+    return answer[0] == 429 or (answer[0] == 401 and sent_credentials)
 
 
 def wsgi_variables(scope: Mapping[str, Any], body: bytes) -> dict[str, Any]:
@@ -165,3 +188,5 @@ application = Gateway(
 
 if server := multiprocessing.parent_process():  # this is a worker of `manage.py serve`
     stop_with(server.pid or 0)
+    get_resolver().url_patterns  # noqa: B018  # imports all views and the schema
+    collect_garbage_less()

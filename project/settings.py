@@ -237,7 +237,7 @@ if CORS_ALLOWED_ORIGINS:  # without any, no request pays for it
     MIDDLEWARE.insert(1, "corsheaders.middleware.CorsMiddleware")
 
 # What a caller may ask for. Counted in the cache: with CACHE_URL for all processes together, else for each.
-RATE_LIMIT_EVENTS = env.integer("RATE_LIMIT_EVENTS", 120_000, 6_000, 1_000_000_000)  # a minute, of a token or address
+RATE_LIMIT_EVENTS = env.integer("RATE_LIMIT_EVENTS", 60_000, 6_000, 1_000_000_000)  # a minute, of a token or address
 RATE_LIMIT_COST = env.integer("RATE_LIMIT_COST", 60_000_000, 600_000, 1_000_000_000_000)  # µs a minute
 CACHE_URL = env.cache_url("CACHE_URL")
 CACHES: dict[str, dict[str, Any]] = {

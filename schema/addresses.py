@@ -1,7 +1,9 @@
 """The client's address, which behind a reverse proxy is in X-Forwarded-For."""
 
 import ipaddress
+from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -10,12 +12,17 @@ LONGEST_FORWARDED = 1_000  # characters of X-Forwarded-For that are looked at
 
 
 def client_address(request: HttpRequest) -> str:
-    """Return the client's address; for IPv6 its /64 network, which is what one customer gets.
+    """Return the address of the request's client."""
+    return address_in(request.META)
+
+
+def address_in(variables: Mapping[str, Any]) -> str:
+    """Return the client's address in a request's variables; for IPv6 its /64 network, which is what one customer gets.
 
     A proxy is believed when it is one of TRUSTED_PROXIES, and so is what it says of the proxy before it.
     """
-    told = [request.META.get("REMOTE_ADDR", "")]
-    told += reversed(request.META.get("HTTP_X_FORWARDED_FOR", "")[-LONGEST_FORWARDED:].split(","))
+    told = [variables.get("REMOTE_ADDR", "")]
+    told += reversed(variables.get("HTTP_X_FORWARDED_FOR", "")[-LONGEST_FORWARDED:].split(","))
     for candidate in map(str.strip, told):
         if not _is_trusted_proxy(candidate):
             break

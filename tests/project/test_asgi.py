@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from project.asgi import Gateway, wsgi_variables
+from project.asgi import Gateway, caller_of, wsgi_variables
 
 HEADERS = [(b"content-type", b"text/plain")]
 
@@ -112,6 +112,36 @@ def test_more_than_may_wait_is_answered_at_once() -> None:
     first, refused, after = asyncio.run(ask_twice())
     assert (first[0], refused[0], after[0]) == (201, 503, 201)
     assert refused[1]["retry-after"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "waits"),
+    [(429, (), True), (401, ((b"authorization", b"Basic Og=="),), True), (401, (), False), (200, (), False)],
+)
+def test_a_refusal_is_told_after_a_pause_that_holds_up_nobody_else(
+    status: int, headers: tuple[tuple[bytes, bytes], ...], waits: bool
+) -> None:
+    def refuse(variables: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if variables["wsgi.input"].read() == b"other":
+            return echo(variables, start_response)
+        start_response(f"{status} Refused", [])
+        return Body()
+
+    async def ask_both() -> tuple[int, bool]:
+        slow = gateway(refuse, refusal_pause=3600)
+        refused = asyncio.create_task(ask(slow, b"", headers=list(headers)))
+        await asyncio.sleep(0)
+        other = await ask(slow, b"other")
+        await asyncio.wait([refused], timeout=0.05 if waits else None)
+        return other[0], refused.cancel()
+
+    assert asyncio.run(ask_both()) == (201, waits)
+
+
+def test_a_caller_is_known_by_its_credentials_or_its_address() -> None:
+    token = (b"authorization", b"Bearer abc")
+    assert caller_of(wsgi_variables(scope(token), b"")) == "Bearer abc"
+    assert caller_of(wsgi_variables(scope(), b"")) == "192.0.2.1"
 
 
 def test_the_request_in_wsgi_s_words() -> None:
