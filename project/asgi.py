@@ -31,6 +31,7 @@ WSGI = Callable[[dict[str, Any], Callable[..., Any]], Any]
 Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
 
 PROBE_THREADS = 4
+PAUSES = {401: 0.05, 429: 0.2}  # seconds that refusals are kept back, by status
 # A list of names is one header in WSGI; these are joined in their own way, the others by commas (RFC 9110, 5.3).
 SEPARATORS = {"HTTP_COOKIE": "; "}
 
@@ -41,8 +42,8 @@ class Gateway:
     A body is read up to `body_limit` bytes and one: the application refuses what is longer. A body that is not
     here after `body_timeout` seconds is answered with 408, and what comes while `most_waiting` requests wait for a
     thread is answered with 503. While several callers ask, each has at most a quarter of the threads. Who asked for
-    too much, or sent wrong credentials, is told so `refusal_pause` seconds later: a client that sends again at once
-    keeps no thread busy. The paths of `probes` have threads of their own: they are to be answered also when all
+    too much, or sent wrong credentials, is told so after one of `pauses`, by status: a client that sends again at
+    once keeps no thread busy. The paths of `probes` have threads of their own: they are to be answered also when all
     others wait for a database that hangs.
     """
 
@@ -54,7 +55,7 @@ class Gateway:
         body_limit: int,
         body_timeout: float = 20.0,
         most_waiting: int = 1000,
-        refusal_pause: float = 0.2,
+        pauses: Mapping[int, float] = PAUSES,
         probes: Collection[str] = (),
     ) -> None:
         self._application = application
@@ -63,7 +64,7 @@ class Gateway:
         self._body_limit = body_limit
         self._body_timeout = body_timeout
         self._room = threads + most_waiting
-        self._refusal_pause = refusal_pause
+        self._pauses = pauses
         self._probes = probes
         self._probe_threads: Threads[Answer] = Threads(PROBE_THREADS, "probe")
 
@@ -77,8 +78,8 @@ class Gateway:
             if body is None:
                 return
             answer = await self._run(scope, body)
-            if _is_refusal(scope, answer):
-                await asyncio.sleep(self._refusal_pause)
+            if pause := self._pause(scope, answer):
+                await asyncio.sleep(pause)
         status, headers, content = answer
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": content})
@@ -108,6 +109,12 @@ class Gateway:
         finally:
             self._room += 1
 
+    def _pause(self, scope: Mapping[str, Any], answer: Answer) -> float:
+        """Return the seconds that an answer is kept back. A client may ask without credentials which kind to send."""
+        if answer[0] == 401 and not any(name == b"authorization" for name, _ in scope["headers"]):
+            return 0
+        return self._pauses.get(answer[0], 0)
+
     def _answer(self, variables: dict[str, Any]) -> Answer:
         started: list[tuple[str, Iterable[tuple[str, str]]]] = []
 
@@ -126,12 +133,6 @@ class Gateway:
 def caller_of(variables: Mapping[str, Any]) -> str:
     """Return what stands for the caller before anything is checked: its credentials, or its address."""
     return variables.get("HTTP_AUTHORIZATION") or address_in(variables)
-
-
-def _is_refusal(scope: Mapping[str, Any], answer: Answer) -> bool:
-    """Say whether an answer tells to wait, or refuses credentials. A client may ask without any to be told which."""
-    sent_credentials = any(name == b"authorization" for name, _ in scope["headers"])
-    return answer[0] == 429 or (answer[0] == 401 and sent_credentials)
 
 
 def wsgi_variables(scope: Mapping[str, Any], body: bytes) -> dict[str, Any]:

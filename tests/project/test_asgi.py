@@ -128,7 +128,7 @@ def test_a_refusal_is_told_after_a_pause_that_holds_up_nobody_else(
         return Body()
 
     async def ask_both() -> tuple[int, bool]:
-        slow = gateway(refuse, refusal_pause=3600)
+        slow = gateway(refuse, pauses={401: 3600, 429: 3600})
         refused = asyncio.create_task(ask(slow, b"", headers=list(headers)))
         await asyncio.sleep(0)
         other = await ask(slow, b"other")
