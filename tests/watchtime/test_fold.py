@@ -166,6 +166,7 @@ def test_postgresql_finds_the_rows_of_empty_tables_by_their_keys() -> None:
     with connection.execute_wrapper(explain):
         fold(MANY)
         fold(MANY[:1])
+        fold([event(id=MANY[0].id, user=MANY[0].user, slug="new", at=MANY[0].at)])
     assert bool(plans) is SETTINGS
     assert [plan for plan in plans if "Seq Scan" in plan or "Hash Join" in plan] == []
 
