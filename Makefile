@@ -9,6 +9,9 @@ LINT_ENV := SECRET_KEY=lint-only-0123456789-abcdefghijklmnopqrstuvwxyz-012345678
 # More than the cores: tests of real processes wait more than they compute. A module's tests stay in one process.
 PYTEST := $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
+# Most of its time is recovering. Each of the two processes has servers of its own.
+FAULTS := $(BIN)/pytest tests/faults -n 2 --dist loadfile
+
 # The packages of the clients' tests.
 CLIENTS := tests/clients/node_modules/.package-lock.json
 
@@ -27,10 +30,10 @@ test: $(VENV)/.dev frontend/.assets
 coverage: $(VENV)/.dev frontend/.assets
 	$(PYTEST) -m "not slow" --cov
 
-# All that CI runs beside lint and coverage: the slow tests, the faults (which have the cores to themselves), PostgreSQL.
+# All that CI runs beside lint and coverage: the slow tests, the faults (nothing else runs meanwhile), PostgreSQL.
 check: test $(CLIENTS)
 	$(PYTEST) -m "slow and not faults and not long"
-	$(BIN)/pytest -m faults
+	$(FAULTS)
 	TEST_DATABASE=postgresql $(PYTEST) -m "not long"
 
 # Beside `check`, before a release: the package, the upgrade from the version before, a soak, the long forms of others.
@@ -42,7 +45,7 @@ docs: $(VENV)/.dev frontend/.assets
 
 # FAULTS_ROUNDS=n for the long form, see docs/faults.md.
 faults: $(VENV)/.dev
-	$(BIN)/pytest tests/faults
+	$(FAULTS)
 
 mutants: $(VENV)/.dev
 	$(BIN)/python -m tests.faults.seeded_bugs

@@ -5,11 +5,13 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.faults.stage import RECORD, Servers, Stage
+from tests.faults.stage import RECORD, Record, Servers, Stage
 
 ROUNDS = int(os.environ.get("FAULTS_ROUNDS", "1"))
 SECONDS_A_ROUND = 120
@@ -26,6 +28,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if here in item.path.parents:
             item.add_marker(pytest.mark.faults)
             item.add_marker(pytest.mark.timeout(60 + ROUNDS * SECONDS_A_ROUND))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Give the figures of this process to the one that reports, where pytest-xdist runs several."""
+    if (output := getattr(session.config, "workeroutput", None)) is not None:
+        output["faults"] = asdict(RECORD)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    if figures := getattr(node, "workeroutput", {}).get("faults"):
+        RECORD.merge(Record(**figures))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

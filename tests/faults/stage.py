@@ -82,6 +82,13 @@ class Record:
         self.doubled += len(verdict.doubled)
         self.different += len(verdict.different)
 
+    def merge(self, other: "Record") -> None:
+        self.faults += other.faults
+        self.acknowledged += other.acknowledged
+        self.lost += other.lost
+        self.doubled += other.doubled
+        self.different += other.different
+
     def summary(self) -> Iterator[str]:
         """Yield lines for people to read: the sums, then each class."""
         classes = sorted({name for name, _ in self.faults})
