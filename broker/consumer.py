@@ -25,8 +25,8 @@ MAX_FAILURES_IN_A_ROW = 10
 class Consumer:
     """Takes batches of `batch_size` deliveries, or what is there `linger` seconds after the one before, into `save`.
 
-    So what comes to an idle consumer is saved at once, and what comes faster than that in batches: as with Nagle's
-    algorithm (RFC 896), nothing waits for company that need not come.
+    An idle consumer saves a message at once. Messages that come faster than one each `linger` seconds are saved
+    together, as in Nagle's algorithm (RFC 896).
 
     `save` returns what can never be saved: it becomes dead letters. When it raises TryAgain the
     batch is kept and tried again. Anything else that it raises is taken for a fault of one

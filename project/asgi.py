@@ -41,10 +41,10 @@ class Gateway:
 
     A body is read up to `body_limit` bytes and one: the application refuses what is longer. A body that is not
     here after `body_timeout` seconds is answered with 408, and what comes while `most_waiting` requests wait for a
-    thread is answered with 503. While several callers ask, each has at most a quarter of the threads. Who asked for
-    too much, or sent wrong credentials, is told so after one of `pauses`, by status: a client that sends again at
-    once keeps no thread busy. The paths of `probes` have threads of their own: they are to be answered also when all
-    others wait for a database that hangs.
+    thread is answered with 503. While several callers ask, each has at most a quarter of the threads. `pauses` has
+    the seconds that a refusal is kept back, by status, so that a client that sends again at once keeps no thread
+    busy. The paths of `probes` have threads of their own: they are to be answered also when all others wait for a
+    database that hangs.
     """
 
     def __init__(

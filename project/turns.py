@@ -1,4 +1,4 @@
-"""Turns at the threads, so that a caller who asks for a lot leaves room for the others."""
+"""A limit for the threads that one caller has at once, so that others find some free."""
 
 import asyncio
 from contextlib import AbstractAsyncContextManager, nullcontext
@@ -8,20 +8,20 @@ ALONE_AFTER = 2.0  # seconds in which nobody else asked for anything
 
 
 class Turns:
-    """Turns at threads: a caller has at most a `share` of them at once, unless it has been alone for a while.
+    """Gives each caller at most `share` threads at once, and no limit while nobody else asks for anything.
 
-    What a caller asks for beyond that waits for what the same caller has running.
+    A request beyond the limit waits until one of the same caller's requests ends.
     """
 
     def __init__(self, share: int) -> None:
         self._share = share
-        # A caller's is here as long as a request has it, or waits for it.
+        # A caller's entry lasts as long as a request holds its semaphore or waits for it.
         self._semaphores: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
         self._latest = ""
-        self._changed_at = 0.0  # when another than the latest caller came, on the loop's clock
+        self._changed_at = 0.0  # when the latest caller came after another one, on the loop's clock
 
     def turn(self, caller: str) -> AbstractAsyncContextManager[None]:
-        """Return what waits until the caller may have a thread, and counts as having one until it ends."""
+        """Return a context manager that waits until the caller may have one more thread, and holds it for the block."""
         now = asyncio.get_running_loop().time()
         if caller != self._latest:
             self._latest, self._changed_at = caller, now
