@@ -153,7 +153,11 @@ DATABASE_TIMEOUT = env.number("DATABASE_TIMEOUT", 5, 0.1, 3_600)
 
 # axes locks a name out for one address, the one that sent wrong passwords, so that nobody can lock somebody
 # else out. It counts in the cache, so nothing is kept longer than the lockout.
-AUTHENTICATION_BACKENDS = ["schema.logins.Lockout", "django.contrib.auth.backends.ModelBackend"]
+AUTHENTICATION_BACKENDS = [
+    "schema.logins.Lockout",
+    "watchtime.permissions.HeldPermissions",
+    "django.contrib.auth.backends.ModelBackend",
+]
 AXES_HANDLER = "axes.handlers.cache.AxesCacheHandler"
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=10)
